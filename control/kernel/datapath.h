@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#ifndef KERNEL_DATAPATH_H
+#define KERNEL_DATAPATH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "chasqui/event.h"
+#include "chasqui/flow.h"
+#include "compile/generation.h"
+
+/*
+ * The programs and maps of one gateway in one network namespace, pinned under
+ * one directory of a bpffs:
+ *
+ *	PIN/chq_cell ... the maps, by their names
+ *	PIN/prog/in, in_l3, out, out_l3	checkpoint: TC ingress and egress, with and without Ethernet
+ *	PIN/prog/gate			XDP
+ *	PIN/links/gate-IFINDEX		where the gate is attached by a link
+ *
+ * Functions return 0 or -errno; datapath_refusal() then holds one sentence for a
+ * person: what was refused, by what, and what to do about it.
+ */
+struct datapath;
+
+struct datapath_options {
+	const char *pin_directory;    /* default /sys/fs/bpf/chasqui */
+	const char *object_directory; /* where tc.bpf.o and xdp.bpf.o lie; NULL = built in */
+	struct limits limits;
+};
+
+/*
+ * Takes over what is pinned there and fits, and makes the rest. Where sizes or
+ * layouts changed, new maps are made, running flows carried over and the programs
+ * replaced in place. Refuses (-EBUSY) while another process holds the directory,
+ * and (-EXDEV) pins of another network namespace.
+ */
+int datapath_open(const struct datapath_options *options, struct datapath **ret);
+void datapath_close(struct datapath *datapath); /* what is pinned stays and goes on judging */
+const char *datapath_refusal(
+	const struct datapath *datapath); /* also after a failed open: pass NULL */
+
+/* Removes every filter, gate and pin of this directory, the directory too. */
+int datapath_detach_all(const char *pin_directory);
+
+/* The generation that is live; 0 = none. And the highest ever given out here. */
+uint32_t datapath_live(const struct datapath *datapath);
+uint32_t datapath_highest(const struct datapath *datapath);
+
+/*
+ * Fills the free slot with `generation`, checks it, writes the cell: from then on
+ * it is live under `number`, which must be above every earlier one. The old slot is
+ * emptied after a grace period. On an error the live one stays as it is.
+ */
+int datapath_install(struct datapath *datapath, const struct generation *generation,
+		     uint32_t number);
+
+/* Number of the port of this name, given out on first use and kept; 0 = no more than 255. */
+uint16_t datapath_port_number(struct datapath *datapath, const char *name);
+
+/* News between generations: one more or one less address in the live slot. */
+int datapath_host_set(struct datapath *datapath, const struct host_row *row);
+int datapath_host_delete(struct datapath *datapath, const struct chq_addr *addr);
+
+/* What is attached where. */
+struct attachment {
+	unsigned ifindex;
+	char name[16];
+	uint16_t port;
+	bool present;	 /* the interface exists */
+	bool checkpoint; /* both filters are there and ours */
+	bool l3;	 /* no Ethernet header */
+	enum {
+		GATE_OFF,
+		GATE_NATIVE,
+		GATE_GENERIC,
+		GATE_SHARED
+	} gate;		/* SHARED: libxdp's dispatcher */
+	char note[160]; /* why something is not as asked for; "" */
+};
+
+/* Attach and let go of the checkpoint (and the gate, while the live generation has a deny list). */
+int datapath_attach(struct datapath *datapath, unsigned ifindex, const struct port_row *port);
+int datapath_detach(struct datapath *datapath, unsigned ifindex);
+/* Compares with what the kernel has; what was lost is put back. Returns how many were, or -errno.
+ */
+int datapath_check_attached(struct datapath *datapath);
+size_t datapath_attachments(const struct datapath *datapath, const struct attachment **ret);
+
+/* Flows. The walkers stop when the function returns non-zero, and return that. */
+struct flow_row {
+	struct chq_addr opener, other;	  /* who opened it, and to whom */
+	uint16_t opener_port, other_port; /* host order */
+	uint8_t protocol;
+	bool proven;
+	struct chq_flow flow;
+	unsigned idle_ms, expires_ms; /* expires_ms 0: no longer known */
+};
+int datapath_flows(struct datapath *datapath, int (*each)(void *data, const struct flow_row *row),
+		   void *data);
+/* Deletes those for which `match` says so (NULL: all), and opens the pick-up window anew. */
+int datapath_flush(struct datapath *datapath, bool (*match)(void *data, const struct flow_row *row),
+		   void *data, size_t *ret_deleted);
+
+/* Counters, summed over the CPUs. */
+int datapath_counter(struct datapath *datapath, uint16_t port, enum chq_direction direction,
+		     enum chq_reason reason, struct chq_counter *ret);
+int datapath_lost(struct datapath *datapath, enum chq_reason reason, uint64_t *ret_events);
+
+/* How full each table is, and what memory it takes. */
+struct table_usage {
+	const char *name; /* the map's */
+	uint64_t entries, most;
+	uint64_t memory_bytes;
+};
+int datapath_usage(struct datapath *datapath, struct table_usage **ret, size_t *ret_count);
+
+/* Descriptor that polls readable when events wait, and the reader. */
+int datapath_events_fd(const struct datapath *datapath);
+int datapath_events_read(struct datapath *datapath,
+			 void (*each)(void *data, const struct chq_event *event), void *data);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#ifndef UTIL_CLEANUP_H
+#define UTIL_CLEANUP_H
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/*
+ * A local that owns something says so, and is given back at every return:
+ *
+ *	cleanup_free char *text = NULL;
+ *	cleanup_close int fd = -1;
+ *
+ * It is always initialised. What leaves the function leaves through give().
+ */
+#define cleanup(fn)   __attribute__((__cleanup__(fn)))
+#define cleanup_free  cleanup(free_p)
+#define cleanup_close cleanup(close_p)
+
+#define give(owned)                                 \
+	({                                          \
+		__typeof__(owned) given_ = (owned); \
+		(owned) = NULL;                     \
+		given_;                             \
+	})
+
+static inline void free_p(void *owned)
+{
+	free(*(void **)owned);
+}
+
+static inline void close_p(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+#endif
