@@ -22,7 +22,7 @@ skeletons = $(patsubst datapath/bpf/%.bpf.c,$(BUILD)/%.skel.h,$(wildcard datapat
 think = $(call room,control/util control/policy control/identity control/compile)
 touch = $(call room,control/kernel control/observe)
 
-all: $(BUILD)/chasquid $(BUILD)/chasqui
+all::
 
 # One fragment a part, each with the targets that it adds to `all`, `check-*`, `install`.
 include $(sort $(wildcard scripts/mk/*.mk))
@@ -38,12 +38,16 @@ $(BUILD)/%.o: %.c | $(skeletons)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
-check: check-layers check-lint check-unit check-packet check-netns check-vm
+check:: check-layers check-lint check-unit check-packet check-netns check-vm
 
-clean:
+check-layers::
+	scripts/check-layers
+
+clean::
 	rm -rf $(BUILD)
 
-.PHONY: all check clean
+.PHONY: all demo check check-layers check-lint check-unit check-packet check-netns check-vm bench \
+	install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
