@@ -233,7 +233,7 @@ static int hold(const struct question *q, char *bytes)
 {
 	unsigned seen[IMPOSSIBLE + 1] = {};
 	enum outcome last;
-	int sock, err;
+	int sock = -1, err;
 
 	err = open_question(q, &sock);
 	while (!err || err == EAGAIN) {
@@ -270,7 +270,7 @@ static int send_only(const struct question *q, char *bytes)
 {
 	uint64_t end = now_ms() + q->seconds * 1000ULL;
 	unsigned sent = 0;
-	int sock;
+	int sock = -1;
 
 	do {
 		if (open_question(q, &sock) == 0 && send(sock, bytes, q->length_bytes, 0) > 0)
