@@ -51,6 +51,17 @@ struct chq_arrival {
 	__u16 vlan[2]; /* tag control 12 bits | 0x1000 when there is a tag; outer, inner */
 };
 
+#define CHQ_VLAN_TAG	 0x1000
+#define CHQ_VLAN_UNKNOWN 0xffff /* vlan[0] of an end that has not sent yet (ifindex 0) */
+
+/*
+ * How long a flow may be idle, by its protocol and state:
+ * DENIED in chq_new4/6: DENIED; in chq_flow4/6 as ESTABLISHED (a running flow that a
+ * reload denied may be allowed by the next). TCP: NEW and ANSWERED: TCP_SYN;
+ * ESTABLISHED and CLOSING: TCP_ESTABLISHED; CLOSED: TCP_CLOSING. UDP and SCTP: NEW:
+ * UDP_NEW; else UDP. ICMP, ICMPv6: ICMP. All others: OTHER.
+ */
+
 /* Value of chq_flow4/6 (proven) and chq_new4/6 (unproven and denied). */
 struct chq_flow {
 	__u64 verdict; /* CHQ_FLOW_VERDICT; an older generation never overwrites a newer */

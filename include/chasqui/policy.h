@@ -77,6 +77,12 @@ struct chq_entry {
 	struct chq_ruleset ingress, egress; /* towards peers for which chq_pairs has nothing */
 };
 
+/*
+ * chq_hosts also holds the unspecified address ::/128 with the gateway's own entry
+ * (kind OWN): what multicast and broadcast on the link are judged as aimed at.
+ * Without it they are dropped.
+ */
+
 /* Where a source address may come from (design decision 7). */
 enum chq_entry_kind {
 	CHQ_KIND_WORLD,	   /* any port */
