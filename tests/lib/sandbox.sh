@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+# shellcheck shell=bash
+#
+# A small network out of namespaces, with the gateway in its middle. Sourced first by the demo,
+# the benchmarks and (through netns.sh) the tests.
+#
+# The script runs itself again inside namespaces of its own. Nothing it makes can
+# be seen from outside and all of it is gone when it ends, however it ends: there
+# is no cleanup to write and none to forget. The sandbox itself is the gateway.
+
+[ "${CHQ_SANDBOX:-}" ] || CHQ_SANDBOX=1 exec \
+	unshare --mount --net --pid --fork --kill-child --mount-proc -- bash "$0" "$@"
+
+top=$(realpath "${BASH_SOURCE[0]%/*}/../..")
+built=$(realpath "${BUILD:-$top/build}")
+PATH=$built:$built/tests/lib:$PATH
+
+mount -t tmpfs none /run && mkdir /run/netns /run/test
+mount -t bpf none /sys/fs/bpf
+ip link set lo up
+cd /run/test || exit 1
+
+config=/run/test/config run=/run/chasqui state=/run/test/state pins=/sys/fs/bpf/chasqui
+mkdir "$config"
+
+not() { ! "$@"; }
+
+# eventually COMMAND...: tries a hundred times, a tenth of a second apart.
+eventually() {
+	for _ in {1..100}; do "$@" && return; sleep 0.1; done
+	return 1
+}
+
+# is WANTED COMMAND...: the command prints exactly this.
+is() {
+	local wanted=$1 got; shift
+	got=$("$@" 2>&1)
+	[ "$got" = "$wanted" ] || { echo "wanted: $wanted"; echo "got:    $got"; return 1; }
+}
+
+# says WORDS COMMAND...: the command prints these words somewhere, whatever its status.
+says() {
+	local words=$1 got; shift
+	got=$("$@" 2>&1)
+	[[ $got == *"$words"* ]] || { echo "wanted: $words"; echo "got:    $got"; return 1; }
+}
+
+# ---- the network ----
+
+# Bridges and fresh devices talk IPv6 on their own; a test wants only what it says itself.
+quiet() { sysctl -qw "net.ipv6.conf.$1.accept_dad=0" "net.ipv6.conf.$1.accept_ra=0"; }
+quiet default
+
+# on HOST COMMAND...: there. (`ip netns exec` would mount a fresh /sys, without our bpffs.)
+on() { local host=$1; shift; nsenter --net="/run/netns/$host" -- "$@"; }
+
+# host NAME PORT ADDRESS/BITS GATEWAY [ADDRESS6/BITS GATEWAY6]: a machine at the gateway's
+# interface PORT, whose own end is eth0.
+host() {
+	ip netns add "$1" && ip -n "$1" link set lo up
+	on "$1" sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.accept_ra=0
+	plug "$@"
+}
+
+# plug: the wire of `host`, also for one that was pulled.
+plug() {
+	ip link add "$2" type veth peer name eth0 netns "$1"
+	ip link set "$2" up && ip -n "$1" link set eth0 up
+	ip addr add "$4/${3#*/}" dev "$2"
+	ip -n "$1" addr add "$3" dev eth0 && ip -n "$1" route add default via "$4"
+	[ "${5:-}" ] || return 0
+	ip addr add "$6/${5#*/}" dev "$2" nodad
+	ip -n "$1" addr add "$5" dev eth0 nodad && ip -n "$1" route add default via "$6"
+}
+
+# serve HOST PROTOCOL/PORT...: echoes there until the test ends; `heard HOST NAME` counts. (Not by
+# `on`: a function in the background is a shell of its own, and its number not the peer's.)
+serve() {
+	local host=$1; shift
+	nsenter --net="/run/netns/$host" -- peer serve -c "/run/test/$host.heard" "$@" >"/run/test/$host.ready" &
+	echo $! >"/run/test/$host.pid"
+	eventually grep -q ready "/run/test/$host.ready"
+}
+
+# heard HOST PROTOCOL/PORT: how many datagrams or connections arrived there.
+heard() {
+	rm -f "/run/test/$1.heard"
+	kill -USR1 "$(cat "/run/test/$1.pid")"
+	eventually grep -qs end "/run/test/$1.heard"
+	awk -v port="$2" '$1 == port { print $2 }' "/run/test/$1.heard"
+}
+
+# ask FROM PROTOCOL ADDRESS PORT [OPTION...]: prints answered, refused, prohibited, unreachable or
+# silent. `reaches` and `silent` are the two most asked.
+ask() {
+	local from=$1 protocol=$2 address=$3 port=$4; shift 4
+	on "$from" peer ask "$@" "$protocol" "$address" "$port"
+}
+reaches() { is answered ask "$@"; }
+silent() { is silent ask "$@" -t 300; }
+
+pings() { on "$1" ping -n -q -c 1 -W 1 "${@:2}" >/dev/null; }
+
+# hold FROM PROTOCOL ADDRESS PORT NAME [OPTION...]: a conversation that goes on; `held NAME` says how it goes.
+hold() {
+	local from=$1 protocol=$2 address=$3 port=$4 name=$5; shift 5
+	nsenter --net="/run/netns/$from" -- peer hold -t 500 -f "/run/test/$name.held" "$@" \
+		"$protocol" "$address" "$port" >/dev/null 2>&1 &
+	echo $! >"/run/test/$name.pid"
+	eventually test -s "/run/test/$name.held"
+}
+held() { cut -d' ' -f1 "/run/test/$1.held"; }
+answers_of() { cut -d' ' -f2 "/run/test/$1.held"; }
+silences_of() { cut -d' ' -f3 "/run/test/$1.held"; }
+
+# more_than NUMBER COMMAND...: the command prints a number above this one.
+more_than() {
+	local least=$1 got; shift
+	got=$("$@"); [ "${got:-0}" -gt "$least" ] || { echo "wanted more than $least, got ${got:-nothing}"; return 1; }
+}
+
+# ---- the gateway ----
+
+# document NAME <<E: writes one file of the configuration.
+document() { cat >"$config/$1.yaml"; }
+
+# gateway_up [OPTION...]: starts the daemon and waits until a generation is live.
+gateway_up() {
+	chasquid --config "$config" --run-dir "$run" --state-dir "$state" --bpffs "$pins" "$@" \
+		2>>/run/test/daemon.log &
+	daemon=$!
+	eventually daemon_answers || { echo "# chasquid does not answer"; return 1; }
+}
+daemon_answers() { chasqui status >/dev/null 2>&1; }
+
+# gateway_down [SIGNAL]: ends the daemon; the kernel goes on judging.
+gateway_down() { kill "-${1:-TERM}" "$daemon"; wait "$daemon" 2>/dev/null; }
+
+# gateway_crashed: it is gone without having said good-bye.
+gateway_crashed() { gateway_down KILL; true; }
+
+generation() { chasqui status -o json | jq -r .generation; }
+
+# reload_by_signal: SIGHUP, and waits until another generation is live.
+reload_by_signal() {
+	local before; before=$(generation)
+	kill -HUP "$daemon"
+	eventually moved_on "$before"
+}
+moved_on() { [ "$(generation)" != "$1" ]; }
+
+# reason_count PORT ingress|egress REASON: packets that the gateway counted so.
+reason_count() {
+	chasqui status -o json | jq -r --arg port "$1" --arg direction "$2" --arg reason "$3" \
+		'[.ports[] | select(.name == $port) | .counters[]? |
+		  select(.direction == $direction and .reason == $reason) | .packets] | add // 0'
+}
+
+# counts PORT DIRECTION REASON COMMAND...: the command makes this counter rise.
+counts() {
+	local port=$1 direction=$2 reason=$3 before; shift 3
+	before=$(reason_count "$port" "$direction" "$reason")
+	"$@" || return 1
+	more_than "$before" reason_count "$port" "$direction" "$reason"
+}
