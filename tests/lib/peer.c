@@ -2,9 +2,11 @@
 /*
  * The other end, and this end, of the tests' and the demo's conversations.
  *
- *	peer serve [-c FILE] tcp/80 udp/53 ...	echoes; SIGUSR1 writes what was heard into FILE
+ *	peer serve [-c FILE] tcp/80 udp/53 ...	echoes; SIGUSR1 writes what was heard into FILE;
+ *						pour/53 is UDP that goes on answering one question
  *	peer ask  [OPTIONS] tcp|udp ADDRESS PORT	one question; prints what came of it
  *	peer hold [OPTIONS] tcp|udp ADDRESS PORT	a running conversation, until it is ended
+ *	peer drink [OPTIONS] udp ADDRESS PORT	one question to a pour/PORT, and answers without end
  *	peer load [OPTIONS] tcp|udp ADDRESS PORT	new conversations, one after the other, -d
  *seconds peer send [OPTIONS] udp ADDRESS PORT		the same, without waiting for answers
  *
@@ -45,6 +47,15 @@ struct question {
 	unsigned timeout_ms, length_bytes, segment_bytes, seconds, every_us;
 	const char *state_path; /* hold: the last outcome, and how many of each */
 };
+
+/* load and send end early, with their sums, on SIGTERM. */
+static volatile sig_atomic_t stopped;
+
+static void stop(int signal)
+{
+	(void)signal;
+	stopped = 1;
+}
 
 static uint64_t now_ms(void)
 {
@@ -112,7 +123,7 @@ static int wait_for(int sock, short events, unsigned timeout_ms)
 	int error = 0;
 	socklen_t length = sizeof(error);
 
-	if (poll(&one, 1, (int)timeout_ms) == 0)
+	if (poll(&one, 1, (int)timeout_ms) <= 0)
 		return EAGAIN;
 	getsockopt(sock, SOL_SOCKET, SO_ERROR, &error, &length);
 	return error;
@@ -249,17 +260,42 @@ static int hold(const struct question *q, char *bytes)
 	return last;
 }
 
+/* One datagram, and then only answers. */
+static int drink(const struct question *q, char *bytes)
+{
+	unsigned seen[IMPOSSIBLE + 1] = {};
+	enum outcome last;
+	int sock = -1, err;
+
+	err = open_question(q, &sock);
+	if (!err && send(sock, bytes, q->length_bytes, 0) < 0)
+		err = errno;
+	while (!err || err == EAGAIN) {
+		err = wait_for(sock, POLLIN, q->timeout_ms);
+		if (!err && recv(sock, bytes, BYTES_MAX, 0) < 0)
+			err = errno;
+		last = outcome_of(err);
+		seen[last]++;
+		write_state(q, last, seen);
+	}
+	return outcome_of(err);
+}
+
 /* New conversations for -d seconds: how many of each outcome. */
 static int load(const struct question *q, char *bytes)
 {
 	uint64_t end = now_ms() + q->seconds * 1000ULL;
 	unsigned seen[IMPOSSIBLE + 1] = {};
+	enum outcome last;
 
 	do {
-		seen[ask(q, bytes)]++;
+		last = ask(q, bytes);
+		if (last == SILENT && stopped)
+			break;
+		seen[last]++;
 		if (q->every_us)
 			usleep(q->every_us);
-	} while (now_ms() < end);
+	} while (!stopped && now_ms() < end);
 	for (unsigned i = 0; i <= IMPOSSIBLE; i++)
 		if (seen[i])
 			printf("%s %u\n", outcome_words[i], seen[i]);
@@ -277,7 +313,7 @@ static int send_only(const struct question *q, char *bytes)
 			sent++;
 		close(sock);
 		usleep(q->every_us);
-	} while (now_ms() < end);
+	} while (!stopped && now_ms() < end);
 	printf("sent %u\n", sent);
 	return 0;
 }
@@ -290,7 +326,8 @@ static struct {
 		const char *name;
 		uint64_t count;
 	} ports[PORTS_MAX], *of[PEERS_MAX];
-	bool listens[PEERS_MAX], datagrams[PEERS_MAX];
+	bool listens[PEERS_MAX], datagrams[PEERS_MAX], pours[PEERS_MAX];
+	struct sockaddr_in6 thirsty[PEERS_MAX]; /* pours: who asked last */
 	unsigned count;
 	const char *count_path;
 	volatile sig_atomic_t asked;
@@ -316,13 +353,14 @@ static void write_counts(unsigned ports)
 	fclose(file);
 }
 
-static bool add(int sock, bool listens, bool datagrams, struct heard *heard)
+static bool add(int sock, bool listens, bool datagrams, bool pours, struct heard *heard)
 {
 	if (server.count == PEERS_MAX)
 		return false;
 	server.fds[server.count] = (struct pollfd){.fd = sock, .events = POLLIN};
 	server.listens[server.count] = listens;
 	server.datagrams[server.count] = datagrams;
+	server.pours[server.count] = pours;
 	server.of[server.count++] = heard;
 	return true;
 }
@@ -332,6 +370,8 @@ static void drop(unsigned i)
 	close(server.fds[i].fd);
 	server.count--;
 	server.fds[i] = server.fds[server.count];
+	server.pours[i] = server.pours[server.count];
+	server.thirsty[i] = server.thirsty[server.count];
 	server.listens[i] = server.listens[server.count];
 	server.datagrams[i] = server.datagrams[server.count];
 	server.of[i] = server.of[server.count];
@@ -340,8 +380,9 @@ static void drop(unsigned i)
 /* One socket for both families; answers leave from the address that was asked. */
 static void listen_on(const char *name, struct heard *heard)
 {
+	const char *port = strchr(name, '/') ?: "/";
 	bool tcp = strncmp(name, "tcp/", 4) == 0;
-	struct addrinfo *at = resolve(tcp ? SOCK_STREAM : SOCK_DGRAM, AF_INET6, "::", name + 4);
+	struct addrinfo *at = resolve(tcp ? SOCK_STREAM : SOCK_DGRAM, AF_INET6, "::", port + 1);
 	int sock = socket(AF_INET6, at->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int one = 1, zero = 0;
 
@@ -353,7 +394,7 @@ static void listen_on(const char *name, struct heard *heard)
 		exit(IMPOSSIBLE);
 	}
 	freeaddrinfo(at);
-	add(sock, tcp, !tcp, heard);
+	add(sock, tcp, !tcp, strncmp(name, "pour/", 5) == 0, heard);
 }
 
 static void echo_datagrams(unsigned i, char *bytes)
@@ -364,6 +405,7 @@ static void echo_datagrams(unsigned i, char *bytes)
 
 	while ((n = recvfrom(server.fds[i].fd, bytes, BYTES_MAX, 0, (void *)&from, &length)) >= 0) {
 		server.of[i]->count++;
+		server.thirsty[i] = from;
 		(void)!sendto(server.fds[i].fd, bytes, n, 0, (void *)&from, length);
 		length = sizeof(from);
 	}
@@ -389,6 +431,14 @@ static bool echo_stream(unsigned i, char *bytes)
 	return n > 0;
 }
 
+static void pour(void)
+{
+	for (unsigned i = 0; i < server.count; i++)
+		if (server.pours[i] && server.thirsty[i].sin6_port)
+			(void)!sendto(server.fds[i].fd, "more", 4, 0, (void *)&server.thirsty[i],
+				      sizeof(server.thirsty[i]));
+}
+
 static void serve_one(unsigned i, char *bytes)
 {
 	int sock;
@@ -398,7 +448,7 @@ static void serve_one(unsigned i, char *bytes)
 	} else if (server.listens[i]) {
 		while ((sock = accept4(server.fds[i].fd, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
 			server.of[i]->count++;
-			if (!add(sock, false, false, server.of[i]))
+			if (!add(sock, false, false, false, server.of[i]))
 				close(sock);
 		}
 	} else if (!echo_stream(i, bytes)) {
@@ -423,8 +473,9 @@ static int serve(int argc, char **argv, char *bytes)
 	puts("ready");
 	fflush(stdout);
 	for (;;) {
-		if (poll(server.fds, server.count, -1) < 0 && errno != EINTR)
+		if (poll(server.fds, server.count, 20) < 0 && errno != EINTR)
 			return IMPOSSIBLE;
+		pour();
 		if (server.asked)
 			write_counts(argc - first);
 		for (unsigned i = server.count; i-- > 0;)
@@ -435,8 +486,8 @@ static int serve(int argc, char **argv, char *bytes)
 
 static int usage(void)
 {
-	fputs("usage: peer serve [-c FILE] tcp/PORT|udp/PORT...\n"
-	      "       peer ask|hold|load|send [-s SOURCE] [-p SOURCE-PORT] [-t TIMEOUT-MS] [-l BYTES]\n"
+	fputs("usage: peer serve [-c FILE] tcp/PORT|udp/PORT|pour/PORT...\n"
+	      "       peer ask|hold|drink|load|send [-s SOURCE] [-p SOURCE-PORT] [-t TIMEOUT-MS] [-l BYTES]\n"
 	      "            [-g SEGMENT-BYTES] [-d SECONDS] [-e EVERY-US] [-f STATE-FILE]\n"
 	      "            tcp|udp ADDRESS PORT\n",
 	      stderr);
@@ -500,6 +551,9 @@ int main(int argc, char **argv)
 		q.every_us = q.every_us ?: 20000;
 		return hold(&q, bytes);
 	}
+	if (strcmp(word, "drink") == 0)
+		return drink(&q, bytes);
+	signal(SIGTERM, stop);
 	if (strcmp(word, "load") == 0)
 		return load(&q, bytes);
 	if (strcmp(word, "send") == 0)

@@ -109,6 +109,34 @@ hold() {
 	echo $! >"/run/test/$name.pid"
 	eventually test -s "/run/test/$name.held"
 }
+# drink FROM ADDRESS PORT NAME: asks a udp/pour/PORT once and hears it pour; `held NAME` says whether it does.
+drink() {
+	nsenter --net="/run/netns/$1" -- peer drink -t 500 -f "/run/test/$4.held" udp "$2" "$3" >/dev/null 2>&1 &
+	echo $! >"/run/test/$4.pid"
+	eventually test -s "/run/test/$4.held"
+}
+# load FROM PROTOCOL ADDRESS PORT NAME [OPTION...]: new conversations, one after the other;
+# `load_ends NAME` stops it and prints how many came out how, a line each.
+load() {
+	local from=$1 protocol=$2 address=$3 port=$4 name=$5; shift 5
+	nsenter --net="/run/netns/$from" -- peer load -d 3600 "$@" "$protocol" "$address" "$port" \
+		>"/run/test/$name.load" 2>&1 &
+	echo $! >"/run/test/$name.pid"
+}
+# send FROM ADDRESS PORT NAME [OPTION...]: the same with UDP, not waiting for answers.
+send() {
+	local from=$1 address=$2 port=$3 name=$4; shift 4
+	nsenter --net="/run/netns/$from" -- peer send -d 3600 "$@" udp "$address" "$port" \
+		>"/run/test/$name.load" 2>&1 &
+	echo $! >"/run/test/$name.pid"
+}
+load_ends() {
+	local pid; pid=$(cat "/run/test/$1.pid")
+	kill "$pid" && wait "$pid"
+	cat "/run/test/$1.load"
+}
+let_go() { kill "$(cat "/run/test/$1.pid")"; }
+
 held() { cut -d' ' -f1 "/run/test/$1.held"; }
 answers_of() { cut -d' ' -f2 "/run/test/$1.held"; }
 silences_of() { cut -d' ' -f3 "/run/test/$1.held"; }
@@ -121,8 +149,55 @@ more_than() {
 
 # ---- the gateway ----
 
-# document NAME <<E: writes one file of the configuration.
-document() { cat >"$config/$1.yaml"; }
+# document NAME <<E: writes one file of the configuration, in one step.
+document() { cat >"/run/test/document.new" && mv /run/test/document.new "$config/$1.yaml"; }
+
+# three_hosts: web and db inside, server outside. What most tests stand on.
+three_hosts() {
+	host web lan0 10.10.0.5/24 10.10.0.1 fd00:10::5/64 fd00:10::1
+	host db lan1 10.11.0.6/24 10.11.0.1 fd00:11::6/64 fd00:11::1
+	host server wan0 192.0.2.10/24 192.0.2.1 2001:db8:2::10/64 2001:db8:2::1
+}
+
+# gateway_document [LINES]: the three ports, and more lines of its spec.
+gateway_document() {
+	document gateway <<-E
+		apiVersion: chasqui.io/v1
+		kind: Gateway
+		metadata: {name: gw}
+		spec:
+		  ports: [{name: lan0, role: inside}, {name: lan1, role: inside}, {name: wan0, role: outside}]
+		${1:-}
+	E
+}
+
+# endpoint_document NAME LABELS ADDRESSES [MORE]: endpoint_document web "app: web" "10.10.0.5" "port: lan0"
+endpoint_document() {
+	document "endpoint-$1" <<-E
+		apiVersion: chasqui.io/v1
+		kind: Endpoint
+		metadata: {name: $1, namespace: shop, labels: {$2}}
+		spec:
+		  addresses: [$3]
+		  ${4:-}
+	E
+}
+
+# web_and_db: the two of three_hosts, as endpoints.
+web_and_db() {
+	endpoint_document web "app: web" '10.10.0.5, "fd00:10::5"' "port: lan0"
+	endpoint_document db "app: db" '10.11.0.6, "fd00:11::6"' "port: lan1"
+}
+
+# policy_document NAME SELECTOR <<E: a CiliumNetworkPolicy of the namespace shop; stdin is the rest of its spec.
+policy_document() {
+	{
+		printf 'apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\n'
+		printf 'metadata: {name: %s, namespace: shop}\nspec:\n' "$1"
+		printf '  endpointSelector: {matchLabels: {%s}}\n' "$2"
+		sed 's/^/  /'
+	} | document "policy-$1"
+}
 
 # gateway_up [OPTION...]: starts the daemon and waits until a generation is live.
 gateway_up() {
