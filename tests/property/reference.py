@@ -52,13 +52,11 @@ class Side:
 class Verdict:
     def __init__(self, egress, ingress):
         self.egress, self.ingress = egress, ingress
+        self.sides = [side for side in (egress, ingress) if side]
+        self.combined = self.combine()
+        self.decided = self.deciding()
 
-    @property
-    def sides(self):
-        return [side for side in (self.egress, self.ingress) if side]
-
-    @property
-    def combined(self):
+    def combine(self):
         """The first real drop, else audit, management, allow, no-policy in this order."""
         for side in self.sides:
             if side.drops:
@@ -74,14 +72,12 @@ class Verdict:
     def passes(self):
         return self.combined not in DROPS
 
-    @property
-    def decided(self):
+    def deciding(self):
         """Constructs behind the combined verdict."""
-        sides = self.sides
-        for side in sides:
+        for side in self.sides:
             if side.drops:
                 return side.decided
-        return frozenset().union(*(side.decided for side in sides))
+        return frozenset().union(*(side.decided for side in self.sides))
 
 
 # ---------------------------------------------------------------- labels
@@ -207,6 +203,10 @@ class Peers:
     def matches(self, thing):
         raise NotImplementedError
 
+    def used(self, thing):
+        """The constructs by which it matches."""
+        return self.constructs
+
     def blocked(self, thing):
         return frozenset()
 
@@ -227,6 +227,12 @@ class CidrPeers(Peers):
         self.prefix, self.excepts, self.kinds = prefix, excepts, kinds
         self.constructs = {construct, f"CIDR IPv{prefix.version}"}
         self.construct = construct
+
+    def used(self, thing):
+        if thing.kind == "world":
+            return self.constructs
+        mode = "" if self.construct == "ipBlock" else "cidrMatchMode: "
+        return self.constructs | {f"{mode}{self.construct} over {thing.kind}"}
 
     def inside(self, thing):
         return thing.kind in self.kinds and thing.address in self.prefix
@@ -412,7 +418,7 @@ class Rule:
         if self.peers is None:
             return {"no peers given"} if self.ports is not None else set()
         matching = [p for p in self.peers if p.matches(peer)]
-        return set().union(*(p.constructs for p in matching)) if matching else None
+        return set().union(*(p.used(peer) for p in matching)) if matching else None
 
     def port_match(self, flow, target):
         if self.ports is None:
@@ -679,6 +685,7 @@ class World:
         self.host = Thing("host", {**self.read_labels(self.gateway), ("reserved", "host"): ""})
         self.places = self.read_places()
         self.policies = self.read_policies()
+        self.things = {}
 
     @staticmethod
     def read_labels(document):
@@ -744,6 +751,12 @@ class World:
         return policies
 
     def thing(self, address):
+        """Whose address it is."""
+        if address not in self.things:
+            self.things[address] = self.look_up(address)
+        return self.things[address]
+
+    def look_up(self, address):
         """The gateway's own addresses first, then the longest prefix, then the world."""
         if address in self.own:
             return self.host.at(address)
@@ -802,13 +815,14 @@ class World:
         allows, denies = self.matching(direction, having_say, peer, flow, target)
         if denies:
             return Side(DENY, decided=denies)
+        kept_out = [self.kept_out(deny, direction, having_say, peer, flow, target)
+                    for deny in (False, True)]
         if allows:
-            return Side(ALLOW, decided=allows)
+            return Side(ALLOW, decided=allows | kept_out[True])
         closed, decided = self.closed(direction, subject, having_say)
-        decided |= self.kept_out(direction, having_say, peer, flow, target)
         if closed:
-            return Side(DEFAULT_DENY, decided=decided)
-        return Side(NO_POLICY, decided=decided)
+            return Side(DEFAULT_DENY, decided=decided | kept_out[False] | kept_out[True])
+        return Side(NO_POLICY, decided=decided | kept_out[True])
 
     @staticmethod
     def matching(direction, policies, peer, flow, target):
@@ -823,14 +837,19 @@ class World:
         return allows, denies
 
     @staticmethod
-    def kept_out(direction, policies, peer, flow, target):
-        return set().union(*(rule.blocked(flow, peer, target) for policy in policies
-                             for rule in policy.rules if rule.direction == direction))
+    def kept_out(deny, direction, policies, peer, flow, target):
+        """Constructs without which another rule would have matched, and changed the verdict."""
+        rules = [rule for policy in policies for rule in policy.rules
+                 if (rule.direction, rule.deny) == (direction, deny)]
+        return set().union(*(rule.blocked(flow, peer, target) for rule in rules))
 
     def closed(self, direction, subject, policies):
         """Is everything dropped that no rule allows?"""
-        if self.enforcement == "never" or subject.kind not in ("endpoint", "host"):
-            return False, ({"enforcement never"} if subject.kind == "endpoint" else set())
+        if subject.kind not in ("endpoint", "host"):
+            return False, set()
+        if self.enforcement == "never":
+            idle = any(direction in p.default_deny and p.selects(subject) for p in self.policies)
+            return False, ({"enforcement never"} if idle else set())
         if self.enforcement == "always" and subject.kind == "endpoint":
             return True, {"enforcement always"}
         if subject.kind == "endpoint" and subject.reserved("init"):
