@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "cli/words.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/datapath.h"
+#include "util/cleanup.h"
+
+/* Words that ask the daemon to change something, and wait until it has. */
+static int do_post(const struct arguments *arguments, const char *path)
+{
+	struct question question = {.method = "POST", .path = path};
+
+	return tell_outcome(arguments, &question);
+}
+
+int reload(const struct arguments *arguments)
+{
+	return do_post(arguments, "/v1/reload");
+}
+
+int conntrack_flush(const struct arguments *arguments)
+{
+	return do_post(arguments, "/v1/conntrack/flush");
+}
+
+int rollback(const struct arguments *arguments)
+{
+	const char *number = arguments->words[0];
+	char path[64];
+
+	if (strlen(number) > 10 || number[strspn(number, "0123456789")]) {
+		fprintf(stderr, "chasqui rollback: \"%s\" is no number of the history\n", number);
+		return EXIT_USAGE;
+	}
+	snprintf(path, sizeof(path), "/v1/rollback/%s", number);
+	return do_post(arguments, path);
+}
+
+/* Linux takes any name without blanks, "/" and ":"; what an address would need escaped is refused. */
+static bool port_name_ok(const char *name)
+{
+	return strlen(name) < 16 && !name[strcspn(name, " /:%?#")];
+}
+
+static int port_word(const struct arguments *arguments, const char *verb)
+{
+	const char *name = arguments->words[0];
+	char path[64];
+
+	if (!port_name_ok(name)) {
+		fprintf(stderr, "chasqui %s: \"%s\" is no name of an interface\n", verb, name);
+		return EXIT_USAGE;
+	}
+	snprintf(path, sizeof(path), "/v1/ports/%s/%s", name, verb);
+	return do_post(arguments, path);
+}
+
+int attach_port(const struct arguments *arguments)
+{
+	return port_word(arguments, "attach");
+}
+
+/* Everything, and with no daemon needed: the pins say what is ours. */
+static int detach_all(const struct arguments *arguments)
+{
+	int err = datapath_detach_all(arguments->bpffs);
+	const char *refusal = datapath_refusal(NULL);
+
+	if (err) {
+		fprintf(stderr, "chasqui detach: %s\n",
+			refusal && *refusal ? refusal : strerror(-err));
+		return EXIT_REFUSED;
+	}
+	printf("nothing of chasqui is left in the kernel under %s; traffic is not judged any more\n",
+	       arguments->bpffs);
+	return EXIT_DONE;
+}
+
+int detach_port(const struct arguments *arguments)
+{
+	if (arguments->all == (arguments->n_words > 0)) {
+		fprintf(stderr, "chasqui detach: say which PORT, or --all\n");
+		return EXIT_USAGE;
+	}
+	return arguments->all ? detach_all(arguments) : port_word(arguments, "detach");
+}

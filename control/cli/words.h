@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#ifndef CLI_WORDS_H
+#define CLI_WORDS_H
+
+#include "cli/ask.h"
+#include "cli/command.h"
+
+/* What each command does. One file for each group. */
+int show_status(const struct arguments *arguments);
+
+int endpoint_list(const struct arguments *arguments);
+int identity_list(const struct arguments *arguments);
+int policy_list(const struct arguments *arguments);
+int class_list(const struct arguments *arguments);
+int conntrack_list(const struct arguments *arguments);
+int conntrack_flush(const struct arguments *arguments);
+int deny_list(const struct arguments *arguments);
+int show_history(const struct arguments *arguments);
+int show_reasons(const struct arguments *arguments);
+
+int apply_documents(const struct arguments *arguments);
+int delete_documents(const struct arguments *arguments);
+int get_documents(const struct arguments *arguments);
+
+int reload(const struct arguments *arguments);
+int rollback(const struct arguments *arguments);
+int attach_port(const struct arguments *arguments);
+int detach_port(const struct arguments *arguments);
+
+int follow_events(const struct arguments *arguments);
+
+int policy_validate(const struct arguments *arguments);
+int policy_explain(const struct arguments *arguments);
+
+int show_version(const struct arguments *arguments);
+int show_help(const struct arguments *arguments);
+
+#endif

@@ -1,0 +1,563 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "daemon/change.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/server.h"
+#include "daemon/addresses.h"
+#include "daemon/daemon.h"
+#include "daemon/history.h"
+#include "daemon/narrator.h"
+#include "daemon/notify.h"
+#include "daemon/ports.h"
+#include "daemon/stage.h"
+#include "daemon/state.h"
+#include "daemon/worker.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+
+#define RECOMPILES_MOST 5 /* in one change, for addresses that move while it compiles */
+
+/* One change under way, or waiting. */
+struct change {
+	struct change *next;
+	struct daemon *daemon;
+	enum change_kind kind;
+	char *who, *text;
+	size_t bytes;
+	uint32_t history;
+	struct api_request *request;
+
+	struct stage stage;
+	struct config *config;
+	struct generation *generation;
+	struct problems problems;
+	struct addresses own;	  /* as the compiler is told */
+	uint16_t *port_numbers;	  /* of the Gateway document's ports, in its order */
+	unsigned recompiles;
+	bool last_good; /* the directory was bad, this is the newest of the history */
+	int err;
+	char *refusal;
+	char *first_refusal; /* what was wrong with the directory, with last_good */
+};
+
+static void read_documents(void *data);
+static void on_read(void *data);
+static void compile(void *data);
+static void on_compiled(void *data);
+
+static void change_free(struct change *change)
+{
+	if (change->config && change->config != change->daemon->live.config)
+		config_free(change->config);
+	generation_free(change->generation);
+	problems_free(&change->problems);
+	stage_free(&change->stage);
+	free(change->own.list);
+	free(change->port_numbers);
+	free(change->who);
+	free(change->text);
+	free(change->refusal);
+	free(change->first_refusal);
+	free(change);
+}
+
+static int refuse(struct change *change, int err, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int refuse(struct change *change, int err, const char *format, ...)
+{
+	va_list args;
+
+	free(give(change->refusal));
+	va_start(args, format);
+	if (vasprintf(&change->refusal, format, args) < 0)
+		change->refusal = NULL;
+	va_end(args);
+	change->err = err;
+	return err;
+}
+
+static const char *how(const struct change *change, char *text, size_t size)
+{
+	static const char *const verbs[] = {
+		[CHANGE_START] = "start",	[CHANGE_RELOAD] = "reload",
+		[CHANGE_APPLY] = "apply",	[CHANGE_DELETE] = "delete",
+		[CHANGE_ROLLBACK] = "rollback", [CHANGE_RECOMPILE] = "own addresses changed",
+	};
+
+	if (change->kind == CHANGE_ROLLBACK)
+		snprintf(text, size, "rollback to %u", change->history);
+	else
+		snprintf(text, size, "%s%s%s%s", verbs[change->kind],
+			 change->stage.summary ? " " : "",
+			 change->stage.summary ? change->stage.summary : "",
+			 change->last_good ? " (last good configuration)" : "");
+	return text;
+}
+
+/* Starts the first that waits, or, when nothing is under way any more, says so. */
+static void start_next(struct daemon *daemon)
+{
+	struct change *change = daemon->changing;
+
+	if (!change || worker_busy(daemon->worker))
+		return;
+	if (worker_start(daemon->worker, read_documents, on_read, change) < 0) {
+		refuse(change, -ENOMEM, "no thread could be started");
+		on_read(change);
+	}
+}
+
+/* In the worker: the stage, and what the documents say. */
+static int stage_documents(struct change *change)
+{
+	struct stage *stage = &change->stage;
+	int err;
+
+	stage->config_directory = change->daemon->options.config_directory;
+	stage->state_directory = change->daemon->options.state_directory;
+	if (change->kind == CHANGE_ROLLBACK || change->last_good)
+		return stage_history(stage, change->history);
+	err = stage_directory(stage);
+	if (!err && change->kind == CHANGE_APPLY)
+		return stage_apply(stage, change->text, change->bytes);
+	if (!err && change->kind == CHANGE_DELETE)
+		return stage_delete(stage, change->text, change->bytes);
+	return err;
+}
+
+static void read_documents(void *data)
+{
+	struct change *change = data;
+	int err;
+
+	if (change->kind == CHANGE_RECOMPILE)
+		return;
+	err = stage_documents(change);
+	if (err) {
+		refuse(change, err, "%s",
+		       change->stage.refusal ? change->stage.refusal : strerror(-err));
+		return;
+	}
+	err = config_read(change->stage.path, &change->config, &change->problems);
+	if (err == -EINVAL && change->problems.count)
+		refuse(change, err, "%zu problem%s in the documents; nothing was changed",
+		       change->problems.count, change->problems.count == 1 ? "" : "s");
+	else if (err)
+		refuse(change, err, "%s: %s", change->stage.config_directory, strerror(-err));
+	else if (!change->config->gateway.at.line)
+		refuse(change, -EINVAL,
+		       "%s has no Gateway document, so there is no port to guard; nothing was changed",
+		       change->stage.config_directory);
+}
+
+static char *problems_text(const struct change *change)
+{
+	return change->problems.count ? problems_print(&change->problems) : NULL;
+}
+
+static json_t *refusal_as_json(const struct change *change)
+{
+	cleanup_free char *text = problems_text(change);
+	json_t *answer = json_pack("{s:s, s:s*}", "error",
+				   change->refusal ? change->refusal : strerror(-change->err),
+				   "text", text);
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < change->problems.count; i++) {
+		const struct problem *problem = &change->problems.list[i];
+		const char *path = problem->at.line && problem->at.file < change->problems.n_paths ?
+					   change->problems.paths[problem->at.file] :
+					   "";
+
+		json_array_append_new(list, json_pack("{s:s, s:i, s:i, s:s}", "file", path, "line",
+						      (int)problem->at.line, "column",
+						      (int)problem->at.column, "text",
+						      problem->text));
+	}
+	if (change->problems.count)
+		json_object_set_new(answer, "problems", list);
+	else
+		json_decref(list);
+	return answer;
+}
+
+static int http_status(int err)
+{
+	switch (err) {
+	case -EINVAL:
+	case -E2BIG:
+		return 422;
+	case -ENOENT:
+		return 404;
+	case -ESTALE:
+	case -EBUSY:
+		return 409;
+	default:
+		return 500;
+	}
+}
+
+static void log_problems(const struct change *change)
+{
+	cleanup_free char *text = problems_text(change);
+	char *rest = text;
+
+	for (const char *line = text ? strsep(&rest, "\n") : NULL; line; line = strsep(&rest, "\n"))
+		if (*line)
+			log_error("%s", line);
+}
+
+static void tell_refusal(struct change *change)
+{
+	struct daemon *daemon = change->daemon;
+	char what[256];
+
+	log_problems(change);
+	log_audit("%s by %s refused: %s", how(change, what, sizeof(what)), change->who,
+		  change->refusal ? change->refusal : strerror(-change->err));
+	free(daemon->last_refusal);
+	daemon->last_refusal = give(change->refusal);
+	change->refusal = daemon->last_refusal ? strdup(daemon->last_refusal) : NULL;
+	if (change->request)
+		api_reply(give(change->request), http_status(change->err), refusal_as_json(change));
+}
+
+static void tell_success(struct change *change)
+{
+	struct daemon *daemon = change->daemon;
+	char what[256], message[512];
+
+	how(change, what, sizeof(what));
+	log_audit("%s by %s: generation %u is live: %zu endpoints, %zu policies, %zu pairs, %zu rules",
+		  what, change->who, daemon->live.number, daemon->live.generation->n_endpoints,
+		  daemon->live.generation->n_policies, daemon->live.generation->n_pairs,
+		  daemon->live.generation->n_rules);
+	snprintf(message, sizeof(message), "%s: generation %u is live", what, daemon->live.number);
+	if (change->request)
+		api_reply(give(change->request), 200,
+			  json_pack("{s:s, s:I}", "message", message, "generation",
+				    (json_int_t)daemon->live.number));
+}
+
+/* The change is over, whatever came of it: the next may begin. */
+static void finish(struct change *change)
+{
+	struct daemon *daemon = change->daemon;
+	char status[256];
+
+	if (change->err)
+		tell_refusal(change);
+	daemon->changing = change->next;
+	daemon->changes_done++;
+	ports_describe(daemon, status, sizeof(status));
+	if (!daemon->ready || change->kind == CHANGE_RELOAD)
+		notify_ready(status);
+	else
+		notify_status(status);
+	daemon->ready = true;
+	change_free(change);
+	start_next(daemon);
+}
+
+/*
+ * At the start a bad directory does not leave the gateway closed while there is a
+ * configuration that was good: loudly, and the directory stays as it is.
+ */
+static bool fall_back(struct change *change)
+{
+	uint32_t newest = history_newest(change->daemon->options.state_directory);
+
+	if (change->kind != CHANGE_START || change->last_good)
+		return false;
+	log_problems(change);
+	log_error("%s is refused: %s", change->daemon->options.config_directory,
+		  change->refusal ? change->refusal : strerror(-change->err));
+	if (!newest) {
+		log_error("%s",
+			  datapath_live(change->daemon->datapath) ?
+				  "no earlier configuration is kept: the kernel goes on enforcing what it has" :
+				  "no earlier configuration is kept: nothing is forwarded until a reload is right");
+		return false;
+	}
+	log_error("THE LAST GOOD CONFIGURATION (%u of the history) is enforced instead", newest);
+	change->last_good = true;
+	change->history = newest;
+	change->first_refusal = give(change->refusal);
+	change->err = 0;
+	problems_free(&change->problems);
+	change->problems = (struct problems){};
+	config_free(give(change->config));
+	return true;
+}
+
+static void fail(struct change *change)
+{
+	if (fall_back(change)) {
+		start_next(change->daemon);
+		return;
+	}
+	finish(change);
+}
+
+static int number_ports(struct change *change)
+{
+	const struct gateway *gateway = &change->config->gateway;
+
+	free(change->port_numbers);
+	change->port_numbers = calloc(gateway->n_ports + 1, sizeof(*change->port_numbers));
+	if (!change->port_numbers)
+		return refuse(change, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < gateway->n_ports; i++) {
+		change->port_numbers[i] =
+			datapath_port_number(change->daemon->datapath, gateway->ports[i].name);
+		if (!change->port_numbers[i])
+			return refuse(change, -E2BIG,
+				      "port %s: no number is left for it, %d ports are the most",
+				      gateway->ports[i].name, CHQ_PORT_MAX - 1);
+	}
+	return 0;
+}
+
+/* In the loop, between the worker's two parts: what the compiler must know of the world. */
+static void begin_compile(struct change *change)
+{
+	struct daemon *daemon = change->daemon;
+	int err = number_ports(change);
+
+	if (!err)
+		err = addresses_copy(&daemon->own, &change->own);
+	if (!err)
+		err = worker_start(daemon->worker, compile, on_compiled, change);
+	if (!err)
+		return;
+	if (!change->err)
+		refuse(change, err, "%s", strerror(-err));
+	fail(change);
+}
+
+static void on_read(void *data)
+{
+	struct change *change = data;
+
+	if (change->kind == CHANGE_RECOMPILE) {
+		change->config = change->daemon->live.config;
+		if (!change->config) { /* nothing of ours is live */
+			change->daemon->changing = change->next;
+			start_next(change->daemon);
+			change_free(change);
+			return;
+		}
+	}
+	if (change->err)
+		fail(change);
+	else
+		begin_compile(change);
+}
+
+static uint16_t port_number(void *data, const char *name)
+{
+	const struct change *change = data;
+	const struct gateway *gateway = &change->config->gateway;
+
+	for (size_t i = 0; i < gateway->n_ports; i++)
+		if (strcmp(gateway->ports[i].name, name) == 0)
+			return change->port_numbers[i];
+	return 0;
+}
+
+static chq_identity identity_number(void *data, const struct labels *labels, bool is_prefix)
+{
+	const struct change *change = data;
+
+	return registry_number(change->daemon->identities, labels, is_prefix);
+}
+
+static void compile(void *data)
+{
+	struct change *change = data;
+	struct facts facts = {.port_number = port_number,
+			      .identity_number = identity_number,
+			      .data = change,
+			      .own = change->own.list,
+			      .n_own = change->own.count};
+	int err = generation_compile(change->config, &facts, &change->generation, &change->problems);
+
+	if (err && change->problems.count)
+		refuse(change, err, "%zu problem%s in the documents; nothing was changed",
+		       change->problems.count, change->problems.count == 1 ? "" : "s");
+	else if (err)
+		refuse(change, err, "the compiler: %s", strerror(-err));
+}
+
+static int install(struct change *change)
+{
+	struct daemon *daemon = change->daemon;
+	uint32_t number = daemon->highest + 1;
+	const char *words;
+	int err;
+
+	if (change->kind == CHANGE_APPLY || change->kind == CHANGE_DELETE) {
+		err = stage_check_fresh(&change->stage);
+		if (err)
+			return refuse(change, err, "%s", change->stage.refusal);
+	}
+	daemon->highest = number;
+	err = state_write(daemon);
+	if (err)
+		return refuse(change, err, "%s: %s; nothing was changed",
+			      daemon->options.state_directory, strerror(-err));
+	err = datapath_install(daemon->datapath, change->generation, number);
+	if (err) {
+		words = datapath_refusal(daemon->datapath);
+		return refuse(change, err, "%s", words && *words ? words : strerror(-err));
+	}
+	return 0;
+}
+
+/* From here on the new generation is live; what fails now is said, and undoes nothing. */
+static void keep(struct change *change)
+{
+	struct daemon *daemon = change->daemon;
+	char what[256];
+	struct history_note note = {.number = daemon->live.number,
+				    .who = change->who,
+				    .how = how(change, what, sizeof(what)),
+				    .hash = change->stage.hash};
+	int err = 0;
+
+	if (change->kind == CHANGE_APPLY || change->kind == CHANGE_DELETE)
+		err = stage_write_through(&change->stage);
+	else if (change->kind == CHANGE_ROLLBACK)
+		err = stage_replace_directory(&change->stage);
+	if (err)
+		log_error("generation %u is live, but %s is not as it says: %s", note.number,
+			  daemon->options.config_directory,
+			  change->stage.refusal ? change->stage.refusal : strerror(-err));
+	if (change->last_good) {
+		daemon->live.history = change->history;
+		return;
+	}
+	err = history_keep(daemon->options.state_directory, change->stage.path, &note);
+	if (err)
+		log_error("%s/history: %s; this configuration is not kept",
+			  daemon->options.state_directory, strerror(-err));
+	else
+		daemon->live.history = note.number;
+}
+
+static void make_live(struct change *change)
+{
+	struct daemon *daemon = change->daemon;
+	struct live *live = &daemon->live;
+	char what[256];
+
+	generation_free(live->generation);
+	if (live->config != change->config)
+		config_free(live->config);
+	live->config = give(change->config);
+	live->generation = give(change->generation);
+	live->number = daemon->highest;
+	if (change->kind == CHANGE_RECOMPILE)
+		return;
+	live->since = time(NULL);
+	free(live->who);
+	free(live->how);
+	live->who = strdup(change->who);
+	live->how = strdup(how(change, what, sizeof(what)));
+	live->last_good = change->last_good;
+	free(daemon->last_refusal);
+	daemon->last_refusal = give(change->first_refusal);
+}
+
+static void on_compiled(void *data)
+{
+	struct change *change = data;
+	struct daemon *daemon = change->daemon;
+
+	if (!change->err && !addresses_same(&change->own, &daemon->own) &&
+	    change->recompiles++ < RECOMPILES_MOST) {
+		generation_free(give(change->generation));
+		begin_compile(change);
+		return;
+	}
+	if (change->err || install(change) < 0) {
+		fail(change);
+		return;
+	}
+	make_live(change);
+	narrator_learn(daemon->narrator, daemon->live.number, daemon->live.generation);
+	if (change->kind != CHANGE_RECOMPILE)
+		keep(change);
+	addresses_settle(daemon, &change->own);
+	ports_sync(daemon);
+	tell_success(change);
+	finish(change);
+}
+
+bool change_waits(const struct daemon *daemon, enum change_kind kind)
+{
+	const struct change *change = daemon->changing;
+
+	for (change = change ? change->next : NULL; change; change = change->next)
+		if (change->kind == kind)
+			return true;
+	return false;
+}
+
+static struct change *change_new(struct daemon *daemon, const struct change_order *order)
+{
+	struct change *change = calloc(1, sizeof(*change));
+
+	if (!change)
+		return NULL;
+	change->daemon = daemon;
+	change->kind = order->kind;
+	change->who = strdup(order->who);
+	change->text = order->bytes ? malloc(order->bytes + 1) : NULL;
+	if (!change->who || (order->bytes && !change->text)) {
+		change_free(change);
+		return NULL;
+	}
+	if (order->bytes)
+		memcpy(change->text, order->text, order->bytes);
+	change->bytes = order->bytes;
+	change->history = order->history;
+	change->request = order->request;
+	return change;
+}
+
+int change_begin(struct daemon *daemon, const struct change_order *order)
+{
+	struct change **last = &daemon->changing, *change;
+	size_t waiting = 0;
+
+	for (; *last; last = &(*last)->next)
+		waiting++;
+	if (waiting >= CHANGES_MOST)
+		return -EBUSY;
+	change = change_new(daemon, order);
+	if (!change)
+		return -ENOMEM;
+	*last = change;
+	if (order->kind == CHANGE_RELOAD)
+		notify_reloading();
+	if (waiting == 0)
+		start_next(daemon);
+	return 0;
+}
+
+/* Requests that wait are answered by the server when it closes. */
+void changes_drop(struct daemon *daemon)
+{
+	struct change *change;
+
+	while ((change = daemon->changing)) {
+		daemon->changing = change->next;
+		change_free(change);
+	}
+}

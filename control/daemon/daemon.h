@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#ifndef DAEMON_DAEMON_H
+#define DAEMON_DAEMON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "compile/generation.h"
+#include "daemon/options.h"
+#include "kernel/datapath.h"
+#include "policy/model.h"
+
+struct event;
+struct event_base;
+struct worker;
+struct api_server;
+struct registry;
+struct change;
+struct watch;
+struct narrator;
+
+/* What the daemon itself has made live. Empty while the kernel enforces an earlier daemon's. */
+struct live {
+	struct config *config;
+	struct generation *generation; /* shares the strings of config */
+	uint32_t number;
+	uint32_t history; /* the entry of the history that holds its documents */
+	time_t since;
+	char *who, *how;
+	bool last_good; /* the directory was bad: this is the configuration before it */
+};
+
+/* The gateway's own addresses, sorted. */
+struct addresses {
+	struct chq_addr *list;
+	size_t count;
+};
+
+/* Everything that lives as long as the daemon, and in one place only. */
+struct daemon {
+	struct options options;
+	struct event_base *base;
+	struct worker *worker;
+	struct api_server *api;
+	struct datapath *datapath;
+	struct watch *watch;
+	struct registry *identities;
+	struct narrator *narrator; /* names for events */
+	struct live live;
+	struct addresses own;
+	struct change *changing; /* the one under way, then those that wait */
+	uint64_t changes_done;
+	char *last_refusal; /* why the newest change was refused; NULL: it was not */
+	uint32_t highest;   /* number ever given to a generation */
+	bool closed;	    /* no complete generation is attached: nothing is forwarded */
+	bool ready;	    /* READY=1 has been said */
+	bool failed;	    /* the loop ended because of an error */
+	char **detached;    /* ports that a person took the checkpoint off */
+	size_t n_detached;
+	struct event *timers[8];
+	size_t n_timers;
+};
+
+#endif
