@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#ifndef BPF_POLICY_H
+#define BPF_POLICY_H
+
+/*
+ * Who the ends are and what their policies say. The compiler has settled every
+ * precedence; here each question is one look-up in the live generation's tables.
+ */
+
+#include "maps.h"
+#include "packet.h"
+#include "verdict.h"
+
+/* One flow as it was opened: what the policies are asked about. */
+struct question {
+	struct chq_addr source, target;
+	__u32 slot;
+	__u32 aim;     /* CHQ_TARGET_* */
+	__u32 ifindex; /* where its opener's packets come in; 0 = the gateway's own */
+	__u8 guard;    /* may the source stand behind ifindex? */
+	__u8 pad[3];
+};
+
+static __always_inline const struct chq_entry *entry_of(__u32 slot, const struct chq_addr *addr)
+{
+	void *hosts = bpf_map_lookup_elem(&chq_hosts, &slot);
+	void *prefixes = bpf_map_lookup_elem(&chq_prefixes, &slot);
+	const struct chq_entry *entry;
+	struct chq_prefix key;
+
+	if (!hosts || !prefixes)
+		return NULL;
+	entry = bpf_map_lookup_elem(hosts, addr);
+	if (entry)
+		return entry;
+	key.length_bits = 128;
+	key.addr = *addr;
+	return bpf_map_lookup_elem(prefixes, &key);
+}
+
+/* An address is an identity only from where it belongs. */
+static __always_inline enum chq_reason guard_source(__u32 slot, const struct chq_entry *entry,
+						    __u32 ifindex)
+{
+	void *ports = bpf_map_lookup_elem(&chq_ports, &slot);
+	const struct chq_port *port;
+	__u32 role = CHQ_OUTSIDE, number = 0;
+
+	if (!ports)
+		return CHQ_DROP_NOT_READY;
+	if (!ifindex)
+		return entry->kind == CHQ_KIND_ENDPOINT ? CHQ_DROP_SPOOFED_ENDPOINT
+		       : entry->kind == CHQ_KIND_PEER	? CHQ_DROP_SPOOFED_PEER
+							: CHQ_UNDECIDED;
+	port = bpf_map_lookup_elem(ports, &ifindex);
+	if (port) {
+		if (port->flags & CHQ_PORT_ANY_SRC)
+			return CHQ_UNDECIDED;
+		role = port->role;
+		number = port->port;
+	}
+	switch (entry->kind) {
+	case CHQ_KIND_OWN:
+		return CHQ_DROP_SPOOFED_OWN;
+	case CHQ_KIND_PEER:
+		if (entry->guard_port ? entry->guard_port == number : role == CHQ_TUNNEL)
+			return CHQ_UNDECIDED;
+		return CHQ_DROP_SPOOFED_PEER;
+	case CHQ_KIND_ENDPOINT:
+		if (entry->guard_port ? entry->guard_port == number : role == CHQ_INSIDE)
+			return CHQ_UNDECIDED;
+		return CHQ_DROP_SPOOFED_ENDPOINT;
+	default:
+		return entry->guard_port && entry->guard_port != number ? CHQ_DROP_SPOOFED_ENDPOINT
+									: CHQ_UNDECIDED;
+	}
+}
+
+/* Of an address that is no part of a question: the sender of a reply, of an ICMP error. */
+__noinline int guard_address(const struct chq_addr *addr, __u32 slot, __u32 ifindex)
+{
+	const struct chq_entry *entry;
+
+	if (!addr)
+		return CHQ_DROP_INTERNAL;
+	entry = entry_of(slot, addr);
+	return entry ? guard_source(slot, entry, ifindex) : CHQ_DROP_NOT_READY;
+}
+
+static __always_inline bool port_class(__u32 slot, __u32 aim, __u32 *ret)
+{
+	void *blocks = bpf_map_lookup_elem(&chq_portcls, &slot);
+	__u32 index = aim / CHQ_BLOCK_TARGETS;
+	const struct chq_portblock *block;
+
+	if (!blocks)
+		return false;
+	block = bpf_map_lookup_elem(blocks, &index);
+	if (!block)
+		return false;
+	*ret = block->port_class[aim % CHQ_BLOCK_TARGETS];
+	return true;
+}
+
+/* What the subject's policies say of this peer, in one direction, about this class of ports. */
+static __always_inline const struct chq_decision *decide(__u32 slot,
+							 const struct chq_entry *subject,
+							 const struct chq_entry *peer,
+							 enum chq_direction direction, __u32 class)
+{
+	void *pairs = bpf_map_lookup_elem(&chq_pairs, &slot);
+	void *rules = bpf_map_lookup_elem(&chq_rules, &slot);
+	struct chq_pair pair = {.subject = subject->subject};
+	const struct chq_decision *decision = NULL;
+	const struct chq_ruleset *set;
+
+	if (!pairs || !rules)
+		return NULL;
+	pair.peer = peer->peer;
+	pair.direction = direction;
+	set = bpf_map_lookup_elem(pairs, &pair);
+	if (!set)
+		set = direction == CHQ_EGRESS ? &subject->egress : &subject->ingress;
+	if (set->rule_set) {
+		struct chq_rule rule = {.rule_set = set->rule_set, .port_class = class};
+
+		decision = bpf_map_lookup_elem(rules, &rule);
+	}
+	return decision ?: &set->otherwise;
+}
+
+/* Folds one direction's decision in; true when it drops for good. */
+static __always_inline bool fold(struct judgement *judged, const struct chq_decision *decision,
+				 enum chq_direction direction)
+{
+	if (is_drop(decision->reason)) {
+		if (judged->reason == CHQ_PASS_AUDIT)
+			return false;
+		judged->decided = direction;
+		if (decision->flags & CHQ_DECISION_AUDIT) {
+			judged->audit_reason = decision->reason;
+			judged->reason = CHQ_PASS_AUDIT;
+			return false;
+		}
+		judged->reason = decision->reason;
+		judged->flags = decision->flags;
+		return true;
+	}
+	return false;
+}
+
+/* Both allow: management before a rule before no policy at all. */
+static __always_inline void fold_pass(struct judgement *judged, __u8 egress, __u8 ingress)
+{
+	if (judged->reason == CHQ_PASS_AUDIT)
+		return;
+	if (egress == CHQ_PASS_MANAGEMENT || ingress == CHQ_PASS_MANAGEMENT)
+		judged->reason = CHQ_PASS_MANAGEMENT;
+	else if (egress == CHQ_PASS_ALLOWED || ingress == CHQ_PASS_ALLOWED)
+		judged->reason = CHQ_PASS_ALLOWED;
+	else
+		judged->reason = CHQ_PASS_NO_POLICY;
+	if (judged->reason != CHQ_PASS_NO_POLICY)
+		judged->decided = egress == judged->reason ? CHQ_EGRESS : CHQ_INGRESS;
+}
+
+static __always_inline enum chq_reason ask_policies(const struct question *q,
+						    const struct chq_entry *source,
+						    const struct chq_entry *target,
+						    struct judgement *judged)
+{
+	const struct chq_decision *egress, *ingress;
+	__u32 class = 0;
+
+	if (!port_class(q->slot, q->aim, &class))
+		return CHQ_DROP_NOT_READY;
+	egress = decide(q->slot, source, target, CHQ_EGRESS, class);
+	if (!egress)
+		return CHQ_DROP_NOT_READY;
+	judged->origin_egress = egress->origin;
+	if (fold(judged, egress, CHQ_EGRESS))
+		return judged->reason;
+	ingress = decide(q->slot, target, source, CHQ_INGRESS, class);
+	if (!ingress)
+		return CHQ_DROP_NOT_READY;
+	judged->origin_ingress = ingress->origin;
+	if (fold(judged, ingress, CHQ_INGRESS))
+		return judged->reason;
+	fold_pass(judged, egress->reason, ingress->reason);
+	return judged->reason;
+}
+
+/* The whole of it: ends, guard, policies. Returns the reason, which *judged holds, too. */
+__noinline int judge(const struct question *q, struct judgement *judged)
+{
+	const struct chq_entry *source, *target;
+	enum chq_reason why;
+
+	if (!q || !judged)
+		return CHQ_DROP_INTERNAL;
+	*judged = (struct judgement){.decided = 0xff};
+	source = entry_of(q->slot, &q->source);
+	target = entry_of(q->slot, &q->target);
+	if (!source || !target) {
+		judged->reason = CHQ_DROP_NOT_READY;
+		return CHQ_DROP_NOT_READY;
+	}
+	judged->source = source->identity;
+	judged->target = target->identity;
+	judged->source_kind = source->kind;
+	judged->target_kind = target->kind;
+	why = q->guard ? guard_source(q->slot, source, q->ifindex) : CHQ_UNDECIDED;
+	if (!why)
+		why = ask_policies(q, source, target, judged);
+	judged->reason = why;
+	return why;
+}
+
+#endif
