@@ -121,7 +121,7 @@ static __always_inline void gate_tell(struct xdp_md *ctx, const struct frame *fr
 	event->time_ns = bpf_ktime_get_coarse_ns();
 	event->generation = CHQ_LIVE_GENERATION(live);
 	event->ifindex = ctx->ingress_ifindex;
-	event->length_bytes = ctx->data_end - ctx->data;
+	event->length_bytes = bpf_xdp_get_buff_len(ctx);
 	event->port = port;
 	event->kind = CHQ_EVENT_DROP;
 	event->reason = CHQ_DROP_DENY_LIST;
@@ -153,7 +153,7 @@ static __always_inline int gate_drop(struct xdp_md *ctx, const struct frame *fra
 	const struct chq_link *link = bpf_map_lookup_elem(&chq_link, &ifindex);
 	__u16 port = link ? link->port : 0;
 
-	count(port, CHQ_INGRESS, CHQ_DROP_DENY_LIST, 1, ctx->data_end - ctx->data);
+	count(port, CHQ_INGRESS, CHQ_DROP_DENY_LIST, 1, bpf_xdp_get_buff_len(ctx));
 	if (gate_budget())
 		gate_tell(ctx, frame, live, port);
 	return XDP_DROP;
