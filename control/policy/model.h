@@ -251,7 +251,12 @@ struct problems {
 	size_t count;
 	char **paths; /* of the files, by place.file, so that a report outlives the config */
 	size_t n_paths;
-	char **lines; /* by problem: the source line, NULL when there is none */
+	char **lines;	 /* by problem: the source line, NULL when there is none */
+	size_t unlisted; /* found after the first thousand */
+	struct {
+		const char *at, *start;
+		unsigned line;
+	} near; /* where the last line was found; problems_add's own */
 };
 
 /*
@@ -272,6 +277,17 @@ int config_parse(const struct text_file *files, size_t count, struct config **re
 		 struct problems *problems);
 
 void config_free(struct config *config); /* accepts NULL */
+
+/*
+ * As config_parse(); the files that denyPrefixFiles names are read from `directory`.
+ * For a change that is tried before it is written.
+ */
+int config_parse_in(const char *directory, const struct text_file *files, size_t count,
+		    struct config **ret, struct problems *problems);
+
+/* Notes one more problem, with its source line; for those who check a configuration further. */
+void problems_add(struct problems *problems, const struct config *config, struct place at,
+		  const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* file:line:column: text, and below it the line with a mark; one after the other. Caller frees. */
 char *problems_print(const struct problems *problems);
