@@ -23,3 +23,25 @@ check-mutants:
 	scripts/mutants
 
 .PHONY: check-mutants
+
+frames = $(BUILD)/tests/bench/bench-forward-frames
+
+$(frames).bpf.o: tests/bench/bench-forward-frames.bpf.c
+	@mkdir -p $(@D)
+	$(CLANG) $(BPFFLAGS) -Itests/bench -MT $@ -MF $(@:.o=.d) -c $< -o $@
+
+$(frames).skel.h: $(frames).bpf.o
+	$(BPFTOOL) gen skeleton $< name bench_frames > $@
+
+$(frames).o: CPPFLAGS += -I$(BUILD)/tests/bench -Itests/bench
+$(frames).o: $(frames).skel.h
+
+$(frames): $(frames).o
+	$(CC) $(LDFLAGS) $^ -lbpf -o $@
+
+bench-forward: all $(peer) $(frames)
+	@BUILD=$(BUILD) tests/bench/bench-forward
+
+bench:: bench-forward
+
+.PHONY: bench-forward
