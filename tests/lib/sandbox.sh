@@ -206,7 +206,7 @@ gateway_up() {
 	daemon=$!
 	eventually daemon_answers || { echo "# chasquid does not answer"; return 1; }
 }
-daemon_answers() { chasqui status >/dev/null 2>&1; }
+daemon_answers() { [ "$(chasqui status -o json 2>/dev/null | jq -r .state)" = enforcing ]; }
 
 # gateway_down [SIGNAL]: ends the daemon; the kernel goes on judging.
 gateway_down() { kill "-${1:-TERM}" "$daemon"; wait "$daemon" 2>/dev/null; }
@@ -226,9 +226,8 @@ moved_on() { [ "$(generation)" != "$1" ]; }
 
 # reason_count PORT ingress|egress REASON: packets that the gateway counted so.
 reason_count() {
-	chasqui status -o json | jq -r --arg port "$1" --arg direction "$2" --arg reason "$3" \
-		'[.ports[] | select(.name == $port) | .counters[]? |
-		  select(.direction == $direction and .reason == $reason) | .packets] | add // 0'
+	chasqui status -o json | jq --arg port "$1" --arg direction "$2" --arg reason "$3" \
+		'[.ports[] | select(.name == $port) | .[$direction][$reason].packets // 0] | add // 0'
 }
 
 # counts PORT DIRECTION REASON COMMAND...: the command makes this counter rise.
