@@ -62,6 +62,12 @@ uint16_t datapath_port_number(struct datapath *datapath, const char *name);
 /* News between generations: one more or one less address in the live slot. */
 int datapath_host_set(struct datapath *datapath, const struct host_row *row);
 int datapath_host_delete(struct datapath *datapath, const struct chq_addr *addr);
+/*
+ * All of the host's own addresses as they are now (watch_addresses() gives them). The
+ * live slot is brought to date at once, and every later install too, whatever addresses
+ * its compiler was told.
+ */
+int datapath_own_addresses(struct datapath *datapath, const struct chq_addr *list, size_t count);
 
 /* What is attached where. */
 struct attachment {

@@ -96,8 +96,8 @@ int clsact_make(struct netlink *nl, unsigned ifindex, bool *ret_made)
 	return present ? 0 : -EEXIST;
 }
 
-static struct tcmsg *put_place(char *buffer, struct nlmsghdr **ret, uint16_t type,
-			       unsigned ifindex, enum chq_direction direction)
+static struct tcmsg *put_place(char *buffer, struct nlmsghdr **ret, uint16_t type, unsigned ifindex,
+			       enum chq_direction direction)
 {
 	struct tcmsg *tc = put_header(buffer, ret, type, ifindex);
 

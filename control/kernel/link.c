@@ -195,9 +195,10 @@ bool link_can_be_port(const struct links *links, const struct link *link, char *
 	const struct link *master = links_find(links, link->master);
 
 	if (master && strcmp(master->kind, "vrf") == 0) {
-		snprintf(why, size,
-			 "%s is a member of VRF %s, and one policy cannot judge several routing tables: take it out of the VRF",
-			 link->name, master->name);
+		snprintf(
+			why, size,
+			"%s is a member of VRF %s, and one policy cannot judge several routing tables: take it out of the VRF",
+			link->name, master->name);
 		return false;
 	}
 	if (master) {

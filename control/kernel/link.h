@@ -11,10 +11,10 @@
 struct link {
 	unsigned ifindex;
 	char name[16];
-	char kind[16]; /* "bridge", "bond", "vrf", "vlan", "veth", ...; "" for a card */
+	char kind[16];	     /* "bridge", "bond", "vrf", "vlan", "veth", ...; "" for a card */
 	unsigned short type; /* ARPHRD_* */
 	unsigned master;     /* the bridge, bond or VRF that it belongs to; 0 = none */
-	unsigned lower;	     /* what it stands on, for a VLAN device; 0 = nothing of this namespace */
+	unsigned lower; /* what it stands on, for a VLAN device; 0 = nothing of this namespace */
 	unsigned mtu_bytes;
 	bool up;
 	unsigned xdp_id; /* program attached at XDP; 0 = none */

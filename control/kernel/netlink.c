@@ -112,9 +112,8 @@ int netlink_ask(struct netlink *nl, struct nlmsghdr *request, mnl_cb_t each, voi
 		length = mnl_socket_recvfrom(nl->socket, answer, ANSWER_BYTES);
 		if (length < 0)
 			return -errno;
-		state = mnl_cb_run2(answer, length, nl->sequence,
-				    mnl_socket_get_portid(nl->socket), on_message, &question,
-				    on_control, MNL_ARRAY_SIZE(on_control));
+		state = mnl_cb_run2(answer, length, nl->sequence, mnl_socket_get_portid(nl->socket),
+				    on_message, &question, on_control, MNL_ARRAY_SIZE(on_control));
 	} while (state == MNL_CB_OK);
 	if (state != MNL_CB_STOP)
 		return -errno;

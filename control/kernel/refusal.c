@@ -66,15 +66,18 @@ static void advise(char *text, size_t size, int err, const char *log)
 	if (err == -EPERM && missing)
 		snprintf(text, size, "this process lacks %s: run as root, or grant it", missing);
 	else if (err == -EPERM)
-		snprintf(text, size,
-			 "no capability is missing, so the kernel's lockdown or a security module forbids it");
+		snprintf(
+			text, size,
+			"no capability is missing, so the kernel's lockdown or a security module forbids it");
 	else if (err == -ENOMEM)
-		snprintf(text, size, "too little memory: lower limits.conntrack or limits.prefixes");
+		snprintf(text, size,
+			 "too little memory: lower limits.conntrack or limits.prefixes");
 	else if (err == -E2BIG)
 		snprintf(text, size, "larger than this kernel takes: lower limits.conntrack");
 	else if (access("/sys/kernel/btf/vmlinux", R_OK) != 0)
-		snprintf(text, size,
-			 "this kernel has no /sys/kernel/btf/vmlinux: it needs CONFIG_DEBUG_INFO_BTF=y");
+		snprintf(
+			text, size,
+			"this kernel has no /sys/kernel/btf/vmlinux: it needs CONFIG_DEBUG_INFO_BTF=y");
 	else if (log && *log)
 		snprintf(text, size, "the verifier says: %s", log_tail(log));
 	else

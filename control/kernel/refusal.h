@@ -9,7 +9,7 @@ struct refusal {
 	char text[768];
 };
 
-/* Writes "WHAT: the error's words; advice" and returns `err`, so that it reads as a return. */
+/* Writes "WHAT: the error's words" and returns `err`, so that it reads as a return. */
 int refuse(struct refusal *refusal, int err, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

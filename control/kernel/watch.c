@@ -19,8 +19,8 @@ struct watch {
 };
 
 static const int groups[] = {
-	RTNLGRP_LINK,	     RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
-	RTNLGRP_IPV6_ROUTE, RTNLGRP_NEIGH,	   RTNLGRP_TC,
+	RTNLGRP_LINK,	    RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
+	RTNLGRP_IPV6_ROUTE, RTNLGRP_NEIGH,	 RTNLGRP_TC,
 };
 
 static void watch_close_p(struct watch **watch)
@@ -102,7 +102,7 @@ static int note_message(const struct nlmsghdr *message, void *data)
 
 int watch_read(struct watch *watch)
 {
-	char message[MNL_SOCKET_DUMP_SIZE];
+	char message[32768];
 	ssize_t length;
 	int news = 0;
 

@@ -19,7 +19,7 @@
 struct watch;
 
 int watch_open(struct watch **ret);
-void watch_close(struct watch *watch); /* accepts NULL */
+void watch_close(struct watch *watch);	 /* accepts NULL */
 int watch_fd(const struct watch *watch); /* polls readable when there is news */
 
 /* Reads all that waits, without blocking, and says what it was about (0: nothing), or -errno. */

@@ -1,0 +1,590 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The kernel room against the kernel: load, attach, install, flip, take over, let go.
+ * Each test has a network namespace and a bpf file system of its own, which end with it.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <net/if.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <cmocka.h>
+
+#include "kernel/datapath.h"
+#include "kernel/filter.h"
+#include "kernel/forwarding.h"
+#include "kernel/link.h"
+#include "kernel/watch.h"
+#include "util/addr.h"
+#include "util/cleanup.h"
+
+#define PINS "/sys/fs/bpf/chasqui"
+
+static void run(const char *command)
+{
+	if (system(command))
+		fail_msg("%s", command);
+}
+
+/* A gateway with two wires: lan0 and wan0, their far ends in a namespace each. */
+static int enter_world(void **state)
+{
+	(void)state;
+	assert_int_equal(0, unshare(CLONE_NEWNET | CLONE_NEWNS));
+	assert_int_equal(0, mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	assert_int_equal(0, mount("bpf", "/sys/fs/bpf", "bpf", 0, NULL));
+	assert_int_equal(0, mount("none", "/run", "tmpfs", 0, NULL));
+	run("ip link set lo up");
+	run("ip link add lan0 type veth peer name lan1 && ip link set lan0 up && ip link set lan1 up");
+	run("ip link add wan0 type veth peer name wan1 && ip link set wan0 up && ip link set wan1 up");
+	return 0;
+}
+
+static int leave_world(void **state)
+{
+	(void)state;
+	umount2("/run", MNT_DETACH);
+	umount2("/sys/fs/bpf", MNT_DETACH);
+	return 0;
+}
+
+static struct datapath *open_with(uint32_t flows)
+{
+	struct datapath_options options = {.pin_directory = PINS,
+					   .limits = {.conntrack = flows, .unproven = 1024}};
+	struct datapath *datapath = NULL;
+
+	if (datapath_open(&options, &datapath))
+		fail_msg("%s", datapath_refusal(NULL));
+	return datapath;
+}
+
+static const struct port_row lan = {"lan0", {.port = 1, .role = CHQ_INSIDE}};
+static const struct port_row wan = {"wan0", {.port = 2, .role = CHQ_OUTSIDE}};
+
+/* A policy as small as one can be: the world, nothing else. */
+static struct generation *small_generation(uint32_t identity)
+{
+	static struct chq_portblock blocks[CHQ_BLOCKS];
+	static struct prefix_row prefixes[2];
+	static struct port_row ports[2];
+	static struct generation generation;
+
+	ports[0] = lan;
+	ports[1] = wan;
+	prefix_parse("::/0", &prefixes[0].key);
+	prefix_parse("0.0.0.0/0", &prefixes[1].key);
+	for (int i = 0; i < 2; i++) {
+		prefixes[i].value = (struct chq_entry){.identity = identity};
+		prefixes[i].value.ingress.otherwise.reason = CHQ_PASS_NO_POLICY;
+		prefixes[i].value.egress.otherwise.reason = CHQ_PASS_NO_POLICY;
+	}
+	generation = (struct generation){.prefixes = prefixes,
+					 .n_prefixes = 2,
+					 .blocks = blocks,
+					 .ports = ports,
+					 .n_ports = 2,
+					 .own = {.identity = CHQ_ID_HOST, .kind = CHQ_KIND_OWN}};
+	for (int i = 0; i < CHQ_TIMEOUT_MAX; i++)
+		generation.timeout_ticks[i] = 1000;
+	return &generation;
+}
+
+static void install(struct datapath *datapath, const struct generation *generation, uint32_t number)
+{
+	if (datapath_install(datapath, generation, number))
+		fail_msg("%s", datapath_refusal(datapath));
+}
+
+static void attach(struct datapath *datapath, const struct port_row *port)
+{
+	if (datapath_attach(datapath, if_nametoindex(port->name), port))
+		fail_msg("%s", datapath_refusal(datapath));
+}
+
+static int pin(const char *name)
+{
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), PINS "/%s", name);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		fail_msg("no pin %s", path);
+	return fd;
+}
+
+/* What a table of the live slot says. */
+static int look_up(const char *outer, const void *key, void *value)
+{
+	cleanup_close int cell_fd = pin("chq_cell");
+	cleanup_close int outer_fd = pin(outer);
+	cleanup_close int inner_fd = -1;
+	struct chq_cell cell;
+	uint32_t zero = 0, slot, id;
+
+	assert_int_equal(0, bpf_map_lookup_elem(cell_fd, &zero, &cell));
+	slot = CHQ_LIVE_SLOT(cell.live);
+	assert_int_equal(0, bpf_map_lookup_elem(outer_fd, &slot, &id));
+	inner_fd = bpf_map_get_fd_by_id(id);
+	return bpf_map_lookup_elem(inner_fd, key, value);
+}
+
+static chq_identity live_world(void)
+{
+	struct chq_entry entry;
+	struct chq_prefix key;
+
+	prefix_parse("192.0.2.1", &key);
+	assert_int_equal(0, look_up("chq_prefixes", &key, &entry));
+	return entry.identity;
+}
+
+static struct chq_link link_of(const char *name)
+{
+	cleanup_close int fd = pin("chq_link");
+	uint32_t ifindex = if_nametoindex(name);
+	struct chq_link link;
+
+	assert_int_equal(0, bpf_map_lookup_elem(fd, &ifindex, &link));
+	return link;
+}
+
+static struct filter filter_of(const char *name, enum chq_direction direction)
+{
+	cleanup(netlink_close_p) struct netlink *nl = NULL;
+	struct filter filter;
+
+	assert_int_equal(0, netlink_open(&nl));
+	assert_int_equal(0, filter_get(nl, if_nametoindex(name), direction, &filter));
+	return filter;
+}
+
+static void a_generation_becomes_live(void **state)
+{
+	struct datapath *datapath = open_with(4096);
+
+	(void)state;
+	assert_int_equal(0, datapath_live(datapath));
+	attach(datapath, &lan);
+	attach(datapath, &wan);
+	install(datapath, small_generation(9), 5);
+	assert_int_equal(5, datapath_live(datapath));
+	assert_int_equal(9, live_world());
+	install(datapath, small_generation(77), 6);
+	assert_int_equal(6, datapath_live(datapath));
+	assert_int_equal(77, live_world());
+	install(datapath, small_generation(77), 7);
+	assert_int_equal(77, live_world());
+	assert_int_equal(-EINVAL, datapath_install(datapath, small_generation(8), 7));
+	assert_int_equal(77, live_world());
+	datapath_close(datapath);
+}
+
+static void a_port_is_attached_and_let_go(void **state)
+{
+	struct datapath *datapath = open_with(4096);
+	const struct attachment *seen;
+
+	(void)state;
+	install(datapath, small_generation(9), 1);
+	attach(datapath, &lan);
+	assert_true(filter_of("lan0", CHQ_INGRESS).present);
+	assert_true(filter_of("lan0", CHQ_EGRESS).present);
+	assert_int_equal(1, link_of("lan0").live);
+	assert_int_equal(CHQ_INSIDE, link_of("lan0").role);
+	assert_int_equal(1, datapath_attachments(datapath, &seen));
+	assert_true(seen[0].checkpoint && seen[0].present && !seen[0].l3);
+	assert_int_equal(0, datapath_detach(datapath, if_nametoindex("lan0")));
+	assert_false(filter_of("lan0", CHQ_INGRESS).present);
+	assert_int_equal(0, link_of("lan0").live);
+	run("! tc qdisc show dev lan0 | grep -q clsact");
+	datapath_close(datapath);
+}
+
+static void a_lost_filter_is_put_back(void **state)
+{
+	struct datapath *datapath = open_with(4096);
+
+	(void)state;
+	install(datapath, small_generation(9), 1);
+	attach(datapath, &lan);
+	assert_int_equal(0, datapath_check_attached(datapath));
+	run("tc filter del dev lan0 egress");
+	assert_int_equal(1, datapath_check_attached(datapath));
+	assert_true(filter_of("lan0", CHQ_EGRESS).present);
+	run("tc qdisc del dev lan0 clsact");
+	assert_int_equal(1, datapath_check_attached(datapath));
+	assert_true(filter_of("lan0", CHQ_INGRESS).present);
+	run("ip link del lan0");
+	assert_int_equal(0, datapath_check_attached(datapath));
+	datapath_close(datapath);
+}
+
+static void members_are_refused_by_name(void **state)
+{
+	struct datapath *datapath = open_with(4096);
+	const struct port_row br0 = {"br0", {.port = 3, .role = CHQ_INSIDE}};
+
+	(void)state;
+	run("ip link add br0 type bridge && ip link set lan0 master br0 && ip link set br0 up");
+	assert_int_equal(-EINVAL, datapath_attach(datapath, if_nametoindex("lan0"), &lan));
+	assert_non_null(strstr(datapath_refusal(datapath),
+			       "lan0 is a member of bridge br0: make br0 the port"));
+	attach(datapath, &br0);
+	assert_int_equal(-ENODEV, datapath_attach(datapath, 4000, &lan));
+	datapath_close(datapath);
+}
+
+static void a_port_and_its_vlan_device_are_one(void **state)
+{
+	const struct port_row vlan = {"lan0.20", {.port = 4, .role = CHQ_INSIDE}};
+	struct datapath *datapath;
+
+	(void)state;
+	if (system("ip link add link lan0 name lan0.20 type vlan id 20 2>/dev/null"))
+		skip(); /* no VLAN devices in this kernel */
+	datapath = open_with(4096);
+	attach(datapath, &lan);
+	assert_int_equal(1, link_of("lan0.20").live);
+	assert_int_equal(1, link_of("lan0.20").port);
+	assert_int_equal(-EINVAL, datapath_attach(datapath, if_nametoindex("lan0.20"), &vlan));
+	assert_non_null(strstr(datapath_refusal(datapath), "lan0 is a port already"));
+	assert_int_equal(0, datapath_detach(datapath, if_nametoindex("lan0")));
+	assert_int_equal(0, link_of("lan0.20").live);
+	attach(datapath, &vlan);
+	datapath_close(datapath);
+}
+
+static void a_second_daemon_is_refused(void **state)
+{
+	struct datapath *datapath = open_with(4096), *second;
+	struct datapath_options options = {.pin_directory = PINS};
+	char mine[32];
+
+	(void)state;
+	snprintf(mine, sizeof(mine), "process %d", getpid());
+	assert_int_equal(-EBUSY, datapath_open(&options, &second));
+	assert_non_null(strstr(datapath_refusal(NULL), mine));
+	assert_int_equal(-EBUSY, datapath_detach_all(PINS));
+	datapath_close(datapath);
+}
+
+static void another_namespace_is_refused(void **state)
+{
+	struct datapath *datapath = open_with(4096), *second;
+	struct datapath_options options = {.pin_directory = PINS};
+
+	(void)state;
+	datapath_close(datapath);
+	assert_int_equal(0, unshare(CLONE_NEWNET));
+	assert_int_equal(-EXDEV, datapath_open(&options, &second));
+	assert_int_equal(-EXDEV, datapath_detach_all(PINS));
+}
+
+static struct chq_flow4 flow_key(uint16_t port)
+{
+	return (struct chq_flow4){.addr = {1, 2}, .port_be = {port, 80}, .protocol = 6};
+}
+
+static void put_flows(uint16_t count)
+{
+	cleanup_close int fd = pin("chq_flow4");
+
+	for (uint16_t i = 0; i < count; i++) {
+		struct chq_flow4 key = flow_key(i);
+		struct chq_flow flow = {.state = CHQ_FLOW_ESTABLISHED, .answer_seq = i};
+
+		assert_int_equal(0, bpf_map_update_elem(fd, &key, &flow, BPF_ANY));
+	}
+}
+
+static void check_flows(uint16_t count)
+{
+	cleanup_close int fd = pin("chq_flow4");
+
+	for (uint16_t i = 0; i < count; i++) {
+		struct chq_flow4 key = flow_key(i);
+		struct chq_flow flow;
+
+		if (bpf_map_lookup_elem(fd, &key, &flow))
+			fail_msg("flow %u was lost", i);
+		assert_int_equal(i, flow.answer_seq);
+	}
+}
+
+static uint32_t map_id(const char *name)
+{
+	cleanup_close int fd = pin(name);
+	struct bpf_map_info info = {};
+	uint32_t size = sizeof(info);
+
+	assert_int_equal(0, bpf_obj_get_info_by_fd(fd, &info, &size));
+	return info.id;
+}
+
+static void a_start_takes_over(void **state)
+{
+	struct datapath *datapath = open_with(4096);
+	uint32_t cell, flows, program;
+
+	(void)state;
+	assert_int_equal(3, datapath_port_number(datapath, "lan0") +
+				    datapath_port_number(datapath, "wan0"));
+	attach(datapath, &lan);
+	install(datapath, small_generation(9), 41);
+	put_flows(500);
+	cell = map_id("chq_cell");
+	flows = map_id("chq_flow4");
+	program = filter_of("lan0", CHQ_INGRESS).program_id;
+	datapath_close(datapath);
+	assert_int_equal(program, filter_of("lan0", CHQ_INGRESS).program_id);
+
+	datapath = open_with(4096);
+	assert_int_equal(41, datapath_live(datapath));
+	assert_int_equal(41, datapath_highest(datapath));
+	assert_int_equal(cell, map_id("chq_cell"));
+	assert_int_equal(flows, map_id("chq_flow4"));
+	assert_int_equal(1, link_of("lan0").live);
+	assert_true(filter_of("lan0", CHQ_INGRESS).present);
+	assert_int_not_equal(program, filter_of("lan0", CHQ_INGRESS).program_id);
+	assert_int_equal(1, datapath_port_number(datapath, "lan0"));
+	check_flows(500);
+	attach(datapath, &lan);
+	install(datapath, small_generation(12), 42);
+	assert_int_equal(12, live_world());
+	datapath_close(datapath);
+
+	datapath = open_with(8192);
+	assert_int_equal(42, datapath_live(datapath));
+	assert_int_equal(cell, map_id("chq_cell"));
+	assert_int_not_equal(flows, map_id("chq_flow4"));
+	check_flows(500);
+	install(datapath, small_generation(13), 43);
+	assert_int_equal(13, live_world());
+	datapath_close(datapath);
+}
+
+static void nothing_is_left_behind(void **state)
+{
+	struct datapath *datapath = open_with(4096);
+
+	(void)state;
+	attach(datapath, &lan);
+	attach(datapath, &wan);
+	install(datapath, small_generation(9), 1);
+	datapath_close(datapath);
+	assert_int_equal(0, datapath_detach_all(PINS));
+	assert_int_not_equal(0, access(PINS, F_OK));
+	assert_false(filter_of("lan0", CHQ_INGRESS).present);
+	assert_false(filter_of("wan0", CHQ_EGRESS).present);
+	run("! tc qdisc show | grep -q clsact");
+	assert_int_equal(0, datapath_detach_all(PINS));
+}
+
+static void own_addresses_are_brought_to_date(void **state)
+{
+	struct datapath *datapath = open_with(4096);
+	struct generation *generation = small_generation(9);
+	struct host_row told = {.value = generation->own};
+	struct chq_entry entry;
+	struct chq_addr now[2];
+
+	(void)state;
+	addr_parse("10.0.0.1", &now[0]);
+	addr_parse("fd00::1", &now[1]);
+	addr_parse("10.9.9.9", &told.key);
+	generation->hosts = &told;
+	generation->n_hosts = 1;
+	assert_int_equal(0, datapath_own_addresses(datapath, now, 2));
+	install(datapath, generation, 1);
+	assert_int_equal(0, look_up("chq_hosts", &now[0], &entry));
+	assert_int_equal(CHQ_KIND_OWN, entry.kind);
+	assert_int_equal(0, look_up("chq_hosts", &now[1], &entry));
+	assert_int_not_equal(0, look_up("chq_hosts", &told.key, &entry));
+	assert_int_equal(0, datapath_own_addresses(datapath, now, 1));
+	assert_int_not_equal(0, look_up("chq_hosts", &now[1], &entry));
+	install(datapath, generation, 2);
+	assert_int_equal(0, look_up("chq_hosts", &now[0], &entry));
+	assert_int_not_equal(0, look_up("chq_hosts", &now[1], &entry));
+	datapath_close(datapath);
+}
+
+static void news_are_heard(void **state)
+{
+	struct chq_addr *list = NULL, wanted;
+	struct watch *watch = NULL;
+	size_t count = 0, found = 0;
+
+	(void)state;
+	assert_int_equal(0, watch_open(&watch));
+	assert_int_equal(0, watch_read(watch));
+	run("ip addr add 10.1.2.3/24 dev lan0");
+	assert_true(watch_read(watch) & WATCH_ADDRESSES);
+	assert_int_equal(0, watch_addresses(&list, &count));
+	addr_parse("10.1.2.3", &wanted);
+	for (size_t i = 0; i < count; i++)
+		found += memcmp(&list[i], &wanted, sizeof(wanted)) == 0;
+	assert_int_equal(1, found);
+	free(list);
+	run("ip link add more0 type veth peer name more1");
+	assert_true(watch_read(watch) & WATCH_LINKS);
+	run("tc qdisc add dev more0 clsact");
+	assert_true(watch_read(watch) & WATCH_FILTERS);
+	watch_close(watch);
+}
+
+static void a_hand_can_attach(void **state)
+{
+	struct datapath *datapath = open_with(4096);
+
+	(void)state;
+	install(datapath, small_generation(9), 1);
+	run("tc qdisc add dev lan0 clsact");
+	run("tc filter add dev lan0 ingress bpf da object-pinned " PINS "/prog/in");
+	run("tc filter add dev lan0 egress bpf da object-pinned " PINS "/prog/out");
+	run("ip link set dev lan0 xdp pinned " PINS "/prog/gate");
+	attach(datapath, &lan);
+	run("test $(tc filter show dev lan0 ingress | grep -c handle) = 1");
+	datapath_close(datapath);
+}
+
+static void forwarding_is_a_switch(void **state)
+{
+	bool v4, v6;
+
+	(void)state;
+	assert_int_equal(0, forwarding_set(true));
+	assert_int_equal(0, forwarding_get(&v4, &v6));
+	assert_true(v4 && v6);
+	assert_int_equal(0, forwarding_set(false));
+	assert_int_equal(0, forwarding_get(&v4, &v6));
+	assert_false(v4 || v6);
+}
+
+static struct generation *with_deny(const char *const *texts, size_t count)
+{
+	static struct chq_prefix deny[8];
+	struct generation *generation = small_generation(9);
+
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(0, prefix_parse(texts[i], &deny[i]));
+	qsort(deny, count, sizeof(*deny), prefix_compare);
+	generation->deny = deny;
+	generation->n_deny = count;
+	return generation;
+}
+
+static enum chq_deny_cell deny_cell(const char *text)
+{
+	struct chq_addr addr;
+	uint64_t word;
+	uint32_t cell, at;
+
+	addr_parse(text, &addr);
+	cell = (uint32_t)addr.byte[12] << 16 | addr.byte[13] << 8 | addr.byte[14];
+	at = cell / 32;
+	assert_int_equal(0, look_up("chq_deny4", &at, &word));
+	return word >> cell % 32 * 2 & 3;
+}
+
+static enum { NO_GATE = GATE_OFF } gate_of(struct datapath *datapath)
+{
+	const struct attachment *seen;
+
+	assert_int_equal(1, datapath_attachments(datapath, &seen));
+	if (*seen->note)
+		print_message("# %s: %s\n", seen->name, seen->note);
+	return (int)seen->gate;
+}
+
+static void the_gate_stands_while_there_is_a_list(void **state)
+{
+	static const char *const texts[] = {"203.0.113.0/24", "198.51.100.7", "10.64.0.0/10",
+					    "2001:db8::/32"};
+	struct datapath *datapath = open_with(4096);
+	struct chq_prefix key;
+	uint8_t value;
+
+	(void)state;
+	install(datapath, small_generation(9), 1);
+	attach(datapath, &wan);
+	assert_int_equal(GATE_OFF, gate_of(datapath));
+	install(datapath, with_deny(texts, 4), 2);
+	assert_int_not_equal(GATE_OFF, gate_of(datapath));
+	run("ip -d link show wan0 | grep -q xdp");
+	assert_int_equal(CHQ_DENY_ALL, deny_cell("203.0.113.9"));
+	assert_int_equal(CHQ_DENY_NONE, deny_cell("203.0.114.9"));
+	assert_int_equal(CHQ_DENY_LOOK, deny_cell("198.51.100.200"));
+	assert_int_equal(CHQ_DENY_ALL, deny_cell("10.127.255.255"));
+	assert_int_equal(CHQ_DENY_NONE, deny_cell("10.128.0.0"));
+	prefix_parse("198.51.100.7", &key);
+	assert_int_equal(0, look_up("chq_deny", &key, &value));
+	prefix_parse("2001:db8::5", &key);
+	assert_int_equal(0, look_up("chq_deny", &key, &value));
+	datapath_close(datapath);
+	datapath = open_with(4096);
+	attach(datapath, &wan);
+	assert_int_not_equal(GATE_OFF, gate_of(datapath));
+	install(datapath, small_generation(9), 3);
+	assert_int_equal(GATE_OFF, gate_of(datapath));
+	run("! ip -d link show wan0 | grep -q xdp");
+	datapath_close(datapath);
+}
+
+static void a_foreign_xdp_program_stays(void **state)
+{
+	static const char *const texts[] = {"203.0.113.0/24"};
+	struct datapath *datapath = open_with(4096);
+	const struct attachment *seen;
+	struct bpf_insn pass[] = {{.code = 0xb7, .dst_reg = 0, .imm = 2}, {.code = 0x95}};
+	cleanup_close int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "someone", "GPL", pass, 2, NULL);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(0, bpf_xdp_attach(if_nametoindex("wan0"), fd, 0, NULL));
+	install(datapath, with_deny(texts, 1), 1);
+	attach(datapath, &wan);
+	datapath_attachments(datapath, &seen);
+	assert_int_equal(GATE_OFF, seen->gate);
+	assert_non_null(strstr(seen->note, "XDP program someone"));
+	run("ip -d link show wan0 | grep -q 'name someone'");
+	datapath_close(datapath);
+	assert_int_equal(0, datapath_detach_all(PINS));
+	run("ip -d link show wan0 | grep -q 'name someone'");
+}
+
+#define WORLD(test) cmocka_unit_test_setup_teardown(test, enter_world, leave_world)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD(a_generation_becomes_live),
+		WORLD(a_port_is_attached_and_let_go),
+		WORLD(a_lost_filter_is_put_back),
+		WORLD(members_are_refused_by_name),
+		WORLD(a_port_and_its_vlan_device_are_one),
+		WORLD(a_second_daemon_is_refused),
+		WORLD(another_namespace_is_refused),
+		WORLD(a_start_takes_over),
+		WORLD(nothing_is_left_behind),
+		WORLD(own_addresses_are_brought_to_date),
+		WORLD(news_are_heard),
+		WORLD(a_hand_can_attach),
+		WORLD(forwarding_is_a_switch),
+		WORLD(the_gate_stands_while_there_is_a_list),
+		WORLD(a_foreign_xdp_program_stays),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
