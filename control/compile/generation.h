@@ -48,6 +48,7 @@ struct rule_ref {
 	unsigned line;
 	enum chq_direction direction;
 	bool deny;
+	bool default_deny; /* not a rule: the policy itself, for what none of its rules allows */
 };
 
 /* Rules that together give one verdict, in file order. Set 0 is empty. */
@@ -94,6 +95,7 @@ struct generation {
 	size_t n_hosts;
 	struct prefix_row *prefixes;
 	size_t n_prefixes;
+	uint32_t *around; /* by prefix row: the nearest row that contains it; not the kernel's */
 	struct pair_row *pairs;
 	size_t n_pairs;
 	struct rule_row *rules;
@@ -168,6 +170,17 @@ struct flow_answer {
 
 void generation_ask(const struct generation *generation, const struct flow_query *query,
 		    struct flow_answer *ret);
+
+/* The same between two entries, whatever addresses they have (`own` has none). */
+void generation_judge(const struct generation *generation, const struct chq_entry *source,
+		      const struct chq_entry *target, const struct flow_query *query,
+		      struct flow_answer *ret);
+
+/* And what one side's policies say alone. */
+struct chq_decision generation_decision(const struct generation *generation,
+					const struct chq_entry *subject,
+					const struct chq_entry *peer, enum chq_direction direction,
+					uint32_t aim);
 
 /* Longest prefix match over hosts and prefixes; never NULL for a compiled generation. */
 const struct chq_entry *generation_entry(const struct generation *generation,

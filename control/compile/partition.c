@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "compile/partition.h"
+
+int compare_u32(const void *a, const void *b)
+{
+	uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+
+	return (left > right) - (left < right);
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+	return (left > right) - (left < right);
+}
+
+void sort_u64(uint64_t *list, size_t count)
+{
+	if (count > 1)
+		qsort(list, count, sizeof(*list), compare_u64);
+}
+
+/* Most lists come sorted already. */
+uint32_t sort_unique(uint32_t *list, uint32_t count)
+{
+	uint32_t kept = 0;
+	bool sorted = true;
+
+	for (uint32_t i = 1; i < count && sorted; i++)
+		sorted = list[i - 1] < list[i];
+	if (sorted)
+		return count;
+	qsort(list, count, sizeof(*list), compare_u32);
+	for (uint32_t i = 0; i < count; i++)
+		if (!kept || list[kept - 1] != list[i])
+			list[kept++] = list[i];
+	return kept;
+}
+
+struct set set_make(struct obstack *arena, uint32_t n, uint32_t *list, uint32_t count)
+{
+	struct set set = {.n = n};
+
+	count = sort_unique(list, count);
+	set.count = count;
+	if (count < n / 32) {
+		set.list = arena_array(arena, uint32_t, count + 1);
+		if (count)
+			memcpy(set.list, list, count * sizeof(*list));
+		return set;
+	}
+	set.bits = arena_array(arena, uint64_t, n / 64 + 1);
+	for (uint32_t i = 0; i < count; i++)
+		set.bits[list[i] / 64] |= 1ull << list[i] % 64;
+	return set;
+}
+
+bool set_has(const struct set *set, uint32_t number)
+{
+	if (set->bits)
+		return set->bits[number / 64] >> number % 64 & 1;
+	return set->count &&
+	       bsearch(&number, set->list, set->count, sizeof(number), compare_u32) != NULL;
+}
+
+void set_members(const struct set *set, uint32_t *ret)
+{
+	uint32_t count = 0;
+
+	if (!set->bits) {
+		if (set->count)
+			memcpy(ret, set->list, set->count * sizeof(*ret));
+		return;
+	}
+	for (uint32_t word = 0; word <= set->n / 64; word++)
+		for (uint64_t bits = set->bits[word]; bits; bits &= bits - 1)
+			ret[count++] = word * 64 + __builtin_ctzll(bits);
+}
+
+void partition_start(struct partition *partition, struct obstack *arena, uint32_t n)
+{
+	*partition = (struct partition){
+		.n = n,
+		.n_classes = 1,
+		.class_of = arena_array(arena, uint32_t, n),
+		.element = arena_array(arena, uint32_t, n),
+		.where = arena_array(arena, uint32_t, n),
+		.first = arena_array(arena, uint32_t, n + 1),
+		.size = arena_array(arena, uint32_t, n + 1),
+		.marked = arena_array(arena, uint32_t, n + 1),
+		.touched = arena_array(arena, uint32_t, n + 1),
+	};
+	partition->size[0] = n;
+	for (uint32_t i = 0; i < n; i++)
+		partition->element[i] = partition->where[i] = i;
+}
+
+/* Moves a member to the front part of its class, among those marked. */
+static bool mark(struct partition *p, uint32_t member)
+{
+	uint32_t class = p->class_of[member];
+	uint32_t to = p->first[class] + p->marked[class], from = p->where[member];
+	uint32_t other = p->element[to];
+
+	if (from < to)
+		return false; /* listed twice */
+	p->element[to] = member;
+	p->where[member] = to;
+	p->element[from] = other;
+	p->where[other] = from;
+	return p->marked[class]++ == 0;
+}
+
+/* The marked part becomes a class of its own, unless it is the whole class. */
+static void part(struct partition *p, uint32_t class)
+{
+	uint32_t marked = p->marked[class], first = p->first[class], new;
+
+	p->marked[class] = 0;
+	if (marked == p->size[class])
+		return;
+	new = p->n_classes++;
+	p->first[new] = first;
+	p->size[new] = marked;
+	p->first[class] += marked;
+	p->size[class] -= marked;
+	for (uint32_t i = first; i < first + marked; i++)
+		p->class_of[p->element[i]] = new;
+}
+
+void partition_split(struct partition *partition, const uint32_t *members, uint32_t count)
+{
+	uint32_t touched = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (mark(partition, members[i]))
+			partition->touched[touched++] = partition->class_of[members[i]];
+	for (uint32_t i = 0; i < touched; i++)
+		part(partition, partition->touched[i]);
+}
+
+void partition_split_set(struct partition *partition, const struct set *set, uint32_t *room)
+{
+	if (set->list) {
+		partition_split(partition, set->list, set->count);
+		return;
+	}
+	set_members(set, room);
+	partition_split(partition, room, set->count);
+}
+
+void numbers_add(struct obstack *arena, struct numbers *numbers, uint32_t number)
+{
+	uint32_t *list;
+
+	if (numbers->count == numbers->room) {
+		numbers->room = numbers->room ? numbers->room * 2 : 4;
+		list = obstack_alloc(arena, numbers->room * sizeof(*list));
+		if (numbers->count)
+			memcpy(list, numbers->list, numbers->count * sizeof(*list));
+		numbers->list = list;
+	}
+	numbers->list[numbers->count++] = number;
+}

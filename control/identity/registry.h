@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#ifndef IDENTITY_REGISTRY_H
+#define IDENTITY_REGISTRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "policy/model.h"
+
+/*
+ * Label set <-> number. A set keeps its number while the process lives, and over
+ * restarts by registry_save() and registry_load(). Numbers are given out rising, so
+ * that a freed one comes back as late as possible.
+ */
+struct registry;
+
+struct registry *registry_new(uint32_t most);		       /* NULL: no memory */
+void registry_free(struct registry *registry);		       /* accepts NULL */
+void registry_limit(struct registry *registry, uint32_t most); /* limits.identities */
+
+/* 0 = no more numbers. Fits struct facts: `data` is the registry. */
+chq_identity registry_number(void *data, const struct labels *labels, bool is_prefix);
+
+/* NULL: nobody has this number. */
+const struct labels *registry_labels(const struct registry *registry, chq_identity number);
+size_t registry_count(const struct registry *registry);
+
+/*
+ * A round is one compilation that became live: begin before it, sweep after the
+ * old slot was emptied. What was asked for in none of the last `keep` rounds is
+ * freed; until then packets in flight, flows and events may speak of it.
+ */
+void registry_begin(struct registry *registry);
+size_t registry_sweep(struct registry *registry, uint32_t keep);
+
+/* A line "NUMBER LABELS" each, below a line that names the form. Caller frees; NULL: no memory. */
+char *registry_save(const struct registry *registry);
+
+/*
+ * Takes numbers from such a text into an empty registry. -EINVAL and the line in
+ * `*ret_line` when it is not one: then nothing was taken. -EBUSY: not empty.
+ */
+int registry_load(struct registry *registry, const char *text, unsigned *ret_line);
+
+#endif
