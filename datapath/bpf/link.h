@@ -92,7 +92,7 @@ static __always_inline enum chq_reason check_ipv4(struct packet *pkt)
 	    (!ipv4_may_stand(target) && !multicast && !broadcast))
 		return CHQ_DROP_MARTIAN;
 	if (broadcast || target >> 8 == 0xe00000)
-		pkt->to_link = 1;
+		pkt->to_link = pkt->arrival.ifindex != 0;
 	else if (multicast)
 		return pkt->arrival.ifindex ? CHQ_DROP_MULTICAST : CHQ_UNDECIDED;
 	else if (pkt->link_type == PACKET_BROADCAST && pkt->arrival.ifindex &&
@@ -183,7 +183,7 @@ static __always_inline enum chq_reason check_ipv6_scope(struct packet *pkt)
 	    (ipv6_is_multicast(target) && (target->byte[1] & 0x0f) < 2))
 		return CHQ_DROP_MARTIAN;
 	if (ipv6_is_link_multicast(target))
-		pkt->to_link = 1;
+		pkt->to_link = pkt->arrival.ifindex != 0;
 	else if (ipv6_is_multicast(target))
 		return pkt->arrival.ifindex ? CHQ_DROP_MULTICAST : CHQ_UNDECIDED;
 	if ((ipv6_is_link_local(source) || ipv6_is_link_local(target)) && pkt->arrival.ifindex &&

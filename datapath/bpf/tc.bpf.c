@@ -233,13 +233,12 @@ static __always_inline int corridor(struct __sk_buff *skb, struct packet *pkt)
 {
 	int why = CHQ_UNDECIDED;
 
-	if (pkt->family) {
-		if (pkt->fragment == FRAGMENT_LATER)
-			why = fragment_find(pkt);
-		why = why ?: find_flow(pkt);
-	} else {
+	if (pkt->fragment == FRAGMENT_LATER)
+		why = fragment_find(pkt);
+	if (why || !pkt->family)
 		port_of_link(pkt);
-	}
+	else
+		why = find_flow(pkt);
 	why = why ?: check_link(skb, pkt);
 	if (!why)
 		why = is_icmp_error(pkt) ? related(skb, pkt) : judge_new(pkt);

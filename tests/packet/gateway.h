@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#ifndef PACKET_GATEWAY_H
+#define PACKET_GATEWAY_H
+
+/*
+ * A gateway for tests: the programs in the kernel, attached to nothing, over a
+ * generation made by hand.
+ *
+ *	interface  port  role
+ *	LAN    2    1    inside, links[].live
+ *	LAN2   3    2    inside
+ *	WAN    4    3    outside
+ *	TUN    5    4    tunnel
+ *	ODD    6    -    guarded by nobody
+ *
+ * `web` (10.10.0.5, fd00:10::5) may open TCP 80 and UDP 53, and ping; TCP 81 is denied
+ * by a rule, TCP 82 too and answered. It may be reached on TCP 443 and by a ping of `db`.
+ * `db` (10.10.0.6, fd00:10::6) is selected by no policy. `pinned` (10.10.0.7) belongs to LAN2.
+ * `watched` (10.10.0.8) has web's policies in audit mode.
+ * 10.99.0.0/16 and fd99::/16 are a peer's. The gateway is 10.10.0.1, 192.0.2.1, fd00:10::1,
+ * fe80::1; it may be reached on TCP 22 (management) and by OSPF, and may do all it likes.
+ * Other addresses are the world's.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "chasqui/control.h"
+#include "chasqui/event.h"
+#include "chasqui/flow.h"
+#include "chasqui/policy.h"
+#include "frame.h"
+
+enum { HERE, LO, LAN, LAN2, WAN, TUN, ODD };
+
+#define WEB	"10.10.0.5"
+#define DB	"10.10.0.6"
+#define PINNED	"10.10.0.7"
+#define WATCHED "10.10.0.8"
+#define PEER	"10.99.0.1"
+#define OWN	"10.10.0.1"
+#define OWN_WAN "192.0.2.1"
+#define WORLD	"198.51.100.1"
+#define WORLD2	"198.51.100.2"
+
+#define WEB6   "fd00:10::5"
+#define DB6    "fd00:10::6"
+#define PEER6  "fd99::1"
+#define OWN6   "fd00:10::1"
+#define OWN_LL "fe80::1"
+#define WORLD6 "2001:db8::1"
+
+struct gateway;
+
+int gateway_new(struct gateway **ret);
+void gateway_free(struct gateway *gateway); /* accepts NULL */
+
+/* No flows, no fragments, budgets unspent, generation 1 live, nothing may be picked up. */
+void gateway_reset(struct gateway *gateway);
+
+/* Generation `number` goes live; with `closed` web may open nothing in it. */
+void gateway_flip(struct gateway *gateway, uint32_t number, bool closed);
+void gateway_unready(struct gateway *gateway); /* no generation at all */
+
+/* All flows and fragments are this much older. */
+void gateway_age(struct gateway *gateway, uint32_t ticks);
+
+struct chq_config *gateway_config(struct gateway *gateway);
+void gateway_link(struct gateway *gateway, uint32_t ifindex, const struct chq_link *link);
+void gateway_deny(struct gateway *gateway, const char *prefix);
+bool gateway_translates(struct gateway *gateway, uint32_t ifindex);
+
+/* Flows that are proven, or unproven and denied, in both families. */
+unsigned gateway_flows(struct gateway *gateway, bool proven);
+/* The one flow there is in a table; false when there is none. */
+bool gateway_flow(struct gateway *gateway, bool proven, bool ipv6, struct chq_flow *ret);
+
+struct sending {
+	uint32_t at;   /* interface */
+	bool leaves;   /* by it, else it arrives */
+	uint32_t from; /* leaves: where it had come in; HERE = the gateway's own */
+	uint16_t segments;
+	bool gate; /* to XDP's program */
+};
+
+struct outcome {
+	int action; /* what the program returned */
+	uint8_t bytes[2048];
+	unsigned n_bytes;
+	unsigned n_events;
+	struct chq_event event;		    /* the last */
+	uint64_t counted[CHQ_REASON_LIMIT]; /* by reason, at the port where it stands */
+};
+
+void gateway_send(struct gateway *gateway, const struct sending *how, const struct frame *frame,
+		  struct outcome *ret);
+uint64_t gateway_lost(struct gateway *gateway, enum chq_reason reason);
+
+/* Descriptors for who runs the programs himself. */
+int gateway_program(struct gateway *gateway, const char *name);
+int gateway_map(struct gateway *gateway, const char *name);
+
+#endif
