@@ -216,10 +216,7 @@ static int open_parts(struct datapath *datapath)
 	err = open_directory(datapath);
 	if (err)
 		return err;
-	err = programs_load(datapath);
-	if (err)
-		return err;
-	return take_over(datapath);
+	return programs_load(datapath) ?: events_open(datapath) ?: take_over(datapath);
 }
 
 int datapath_open(const struct datapath_options *options, struct datapath **ret)

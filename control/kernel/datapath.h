@@ -108,6 +108,11 @@ int datapath_flows(struct datapath *datapath, int (*each)(void *data, const stru
 /* Deletes those for which `match` says so (NULL: all), and opens the pick-up window anew. */
 int datapath_flush(struct datapath *datapath, bool (*match)(void *data, const struct flow_row *row),
 		   void *data, size_t *ret_deleted);
+/*
+ * Gives back the room of flows that have expired: looks at `rows` of them, each call going
+ * on where the last one stopped. Returns how many went. Nothing hangs on it.
+ */
+size_t datapath_sweep(struct datapath *datapath, size_t rows);
 
 /* Counters, summed over the CPUs. */
 int datapath_counter(struct datapath *datapath, uint16_t port, enum chq_direction direction,
@@ -122,7 +127,10 @@ struct table_usage {
 };
 int datapath_usage(struct datapath *datapath, struct table_usage **ret, size_t *ret_count);
 
-/* Descriptor that polls readable when events wait, and the reader. */
+/*
+ * Descriptor that polls readable when many events wait, and the reader, which gives all
+ * that are there: programs wake it up past a threshold only, so call it on a timer too.
+ */
 int datapath_events_fd(const struct datapath *datapath);
 int datapath_events_read(struct datapath *datapath,
 			 void (*each)(void *data, const struct chq_event *event), void *data);

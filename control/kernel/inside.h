@@ -98,6 +98,9 @@ int gate_detach(struct datapath *datapath, struct attachment *port);
 void gate_look(struct datapath *datapath, const struct link *link, struct attachment *port);
 int gate_detach_everywhere(struct netlink *nl);
 
+/* events.c */
+int events_open(struct datapath *datapath);
+
 /* The coarse clock as flows remember it. */
 uint32_t tick_now(void);
 int pickup_open(struct datapath *datapath);
