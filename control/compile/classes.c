@@ -13,7 +13,8 @@ static int spend(struct compiler *c, uint64_t steps)
 	c->work += steps;
 	if (c->work <= WORK_MAX)
 		return 0;
-	return refuse(c, "steps to tell apart what policies select", c->work, WORK_MAX, NULL);
+	return compiler_refuse(c, "steps to tell apart what policies select", c->work, WORK_MAX,
+			       NULL);
 }
 
 static void split_by_entity(struct compiler *c, uint32_t entity, uint32_t *room)
@@ -73,18 +74,15 @@ static int make_label_classes(struct compiler *c, uint32_t *room)
 	return 0;
 }
 
+/* Cilium's rules by address speak of the world alone; Kubernetes' ipBlock of any address. */
 static bool eligible(const struct compiler *c, const struct cidr_rule *rule, enum category category)
 {
 	const struct gateway *gateway = &c->config->gateway;
 
-	switch (category) {
-	case CATEGORY_WORLD:
+	if (category == CATEGORY_WORLD || rule->endpoints_too)
 		return true;
-	case CATEGORY_ENDPOINT:
-		return rule->endpoints_too || gateway->cidr_matches_endpoints;
-	default:
-		return gateway->cidr_matches_nodes;
-	}
+	return category == CATEGORY_ENDPOINT ? gateway->cidr_matches_endpoints
+					     : gateway->cidr_matches_nodes;
 }
 
 static int compare_lengths_in_families(const struct chq_prefix *a, const struct chq_prefix *b)
@@ -401,8 +399,8 @@ static int join_groups(struct compiler *c, uint32_t number, uint64_t *membership
 	}
 	*memberships += term->n_label_classes;
 	if (*memberships > MEMBERSHIPS_MAX)
-		return refuse(c, "policies for each differently treated group, added up",
-			      *memberships, MEMBERSHIPS_MAX, NULL);
+		return compiler_refuse(c, "policies for each differently treated group, added up",
+				       *memberships, MEMBERSHIPS_MAX, NULL);
 	return spend(c, term->n_label_classes);
 }
 

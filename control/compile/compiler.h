@@ -277,15 +277,16 @@ struct chq_ruleset judge_rules(const struct judge *judge, const uint32_t *rules,
 			       uint32_t named, bool managed);
 
 /* Notes that a limit is passed, with the policy that costs most; returns -E2BIG. */
-int refuse(struct compiler *c, const char *what, uint64_t figure, uint64_t limit,
-	   const char *setting);
+int compiler_refuse(struct compiler *c, const char *what, uint64_t figure, uint64_t limit,
+		    const char *setting);
 
 /* index_add() where running out of memory is treated as everywhere in the arenas. */
 void index_keep(struct index *index, uint64_t hash, uint32_t number);
 
 /* One more element of a growing array in scratch; may move it. */
-void *grow(struct obstack *arena, void *list, uint32_t count, uint32_t *room, size_t bytes);
+void *compiler_grow(struct obstack *arena, void *list, uint32_t count, uint32_t *room,
+		    size_t bytes);
 #define GROW(c, list, count, room) \
-	((list) = grow((c)->scratch, (list), (count), &(room), sizeof(*(list))))
+	((list) = compiler_grow((c)->scratch, (list), (count), &(room), sizeof(*(list))))
 
 #endif

@@ -49,8 +49,8 @@ static size_t find_costliest(const struct compiler *c)
 	return found;
 }
 
-int refuse(struct compiler *c, const char *what, uint64_t figure, uint64_t limit,
-	   const char *setting)
+int compiler_refuse(struct compiler *c, const char *what, uint64_t figure, uint64_t limit,
+		    const char *setting)
 {
 	const struct config *config = c->config;
 	const struct policy *policy;

@@ -41,7 +41,7 @@ static void start_fallback(struct judge *judge, const struct subject_group *grou
 	for (uint32_t i = 0; i < group->n_policies; i++) {
 		const struct policy *policy = &c->config->policies[group->policies[i]];
 
-		if (!policy->default_deny[judge->direction])
+		if (!policy->applies[judge->direction] || !policy->default_deny[judge->direction])
 			continue;
 		refs[count++] = c->policies[group->policies[i]].ref + judge->direction;
 		all_audit &= policy->audit;
@@ -74,6 +74,8 @@ void judge_start(struct judge *judge, struct compiler *c, const struct subject_c
 	for (uint32_t i = 0; i < group->n_policies; i++) {
 		const struct compiled_policy *policy = &c->policies[group->policies[i]];
 
+		if (!c->config->policies[group->policies[i]].applies[direction])
+			continue;
 		for (uint32_t r = policy->first_rule; r < policy->first_rule + policy->n_rules; r++)
 			if (c->rules[r].direction == direction && c->rules[r].spec != SPEC_NOBODY)
 				judge->rules[judge->n_rules++] = r;
@@ -170,7 +172,8 @@ struct aims {
 
 static void add_aim(struct compiler *c, struct aims *aims, uint32_t port_class, uint32_t rule)
 {
-	aims->list = grow(c->scratch, aims->list, aims->count, &aims->room, sizeof(*aims->list));
+	aims->list = compiler_grow(c->scratch, aims->list, aims->count, &aims->room,
+				   sizeof(*aims->list));
 	aims->list[aims->count++] = AIM(port_class, rule);
 }
 
@@ -321,12 +324,12 @@ static uint32_t keep_rule_set(struct compiler *c, const struct draft *draft)
 	if (c->wanted_rules > c->limits.rules)
 		return 1; /* refused in the end */
 	number = ++out->n_rule_sets;
-	c->rule_sets =
-		grow(c->keep, c->rule_sets, number, &c->room_rule_sets, sizeof(*c->rule_sets));
+	c->rule_sets = compiler_grow(c->keep, c->rule_sets, number, &c->room_rule_sets,
+				     sizeof(*c->rule_sets));
 	c->rule_sets[number] = (struct rule_set_rows){out->n_rules, draft->count};
 	for (uint32_t i = 0; i < draft->count; i++) {
-		out->rules = grow(c->keep, out->rules, out->n_rules, &c->room_rules,
-				  sizeof(*out->rules));
+		out->rules = compiler_grow(c->keep, out->rules, out->n_rules, &c->room_rules,
+					   sizeof(*out->rules));
 		out->rules[out->n_rules] = draft->rows[i];
 		out->rules[out->n_rules++].key.rule_set = number;
 	}

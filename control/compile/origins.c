@@ -29,7 +29,8 @@ uint32_t origin_number(struct compiler *c, const uint32_t *rules, uint32_t count
 	set.rules = arena_array(c->keep, uint32_t, count);
 	if (count)
 		memcpy(set.rules, rules, count * sizeof(*rules));
-	out->origins = grow(c->keep, out->origins, out->n_origins, &c->room_origins, sizeof(set));
+	out->origins =
+		compiler_grow(c->keep, out->origins, out->n_origins, &c->room_origins, sizeof(set));
 	out->origins[out->n_origins] = set;
 	index_keep(&c->origin_index, hash, out->n_origins);
 	return out->n_origins++;

@@ -148,8 +148,8 @@ static void touch(struct compiler *c, struct plan *plan, uint32_t slot)
 
 	set_members(peers, room);
 	for (uint32_t i = 0; i < peers->count; i++) {
-		plan->touched = grow(c->scratch, plan->touched, plan->n_touched,
-				     &plan->room_touched, sizeof(*plan->touched));
+		plan->touched = compiler_grow(c->scratch, plan->touched, plan->n_touched,
+					      &plan->room_touched, sizeof(*plan->touched));
 		plan->touched[plan->n_touched++] = (uint64_t)room[i] << 32 | slot;
 	}
 	c->work += peers->count;
@@ -393,7 +393,8 @@ static void emit(struct compiler *c, const struct plan *plan, uint32_t peer,
 {
 	struct generation *out = c->out;
 
-	out->pairs = grow(c->keep, out->pairs, out->n_pairs, &c->room_pairs, sizeof(*out->pairs));
+	out->pairs = compiler_grow(c->keep, out->pairs, out->n_pairs, &c->room_pairs,
+				   sizeof(*out->pairs));
 	out->pairs[out->n_pairs++] = (struct pair_row){
 		.key = {.subject = plan->judge.subject - c->subjects,
 			.peer = peer,
@@ -479,10 +480,11 @@ static void judge_subject(struct compiler *c, struct bases *bases, uint32_t numb
 static int check_limits(struct compiler *c)
 {
 	if (c->work > WORK_MAX)
-		return refuse(c, "steps to work out who may reach whom", c->work, WORK_MAX, NULL);
+		return compiler_refuse(c, "steps to work out who may reach whom", c->work, WORK_MAX,
+				       NULL);
 	if (c->origin_members > ORIGIN_MEMBERS_MAX)
-		return refuse(c, "rules that stand behind verdicts, added up", c->origin_members,
-			      ORIGIN_MEMBERS_MAX, NULL);
+		return compiler_refuse(c, "rules that stand behind verdicts, added up",
+				       c->origin_members, ORIGIN_MEMBERS_MAX, NULL);
 	return 0;
 }
 
@@ -514,11 +516,11 @@ int pairs_make(struct compiler *c)
 		if (bases->list[i].used)
 			obstack_free(&bases->list[i].arena, NULL);
 	if (!err && c->wanted_pairs > c->limits.pairs)
-		err = refuse(c, "pairs of differently treated groups", c->wanted_pairs,
-			     c->limits.pairs, "limits.pairs");
+		err = compiler_refuse(c, "pairs of differently treated groups", c->wanted_pairs,
+				      c->limits.pairs, "limits.pairs");
 	if (!err && c->wanted_rules > c->limits.rules)
-		err = refuse(c, "rules of all rule sets", c->wanted_rules, c->limits.rules,
-			     "limits.rules");
+		err = compiler_refuse(c, "rules of all rule sets", c->wanted_rules, c->limits.rules,
+				      "limits.rules");
 	qsort(c->out->pairs, c->out->n_pairs, sizeof(*c->out->pairs), compare_pairs);
 	return err;
 }

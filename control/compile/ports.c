@@ -304,12 +304,13 @@ int ports_gather(struct compiler *c)
 		partition_split(&c->port_classes, room, count);
 		c->work += count;
 		if (c->work > WORK_MAX)
-			return refuse(c, "port ranges that overlap, counted in segments", c->work,
-				      WORK_MAX, NULL);
+			return compiler_refuse(c, "port ranges that overlap, counted in segments",
+					       c->work, WORK_MAX, NULL);
 	}
 	split_named(c);
 	if (c->port_classes.n_classes > PORT_CLASSES_MAX)
-		return refuse(c, "port classes", c->port_classes.n_classes, PORT_CLASSES_MAX, NULL);
+		return compiler_refuse(c, "port classes", c->port_classes.n_classes,
+				       PORT_CLASSES_MAX, NULL);
 	for (uint32_t i = 0; i < c->n_ports; i++)
 		keep_classes(c, &c->ports[i], room);
 	return 0;

@@ -231,8 +231,8 @@ int rows_gather(struct compiler *c)
 	make_rows(c, &claims);
 	c->own = (struct row){.actor = ACTOR_HOST, .parent = NOBODY, .own = true};
 	if (c->n_rows > c->limits.prefixes)
-		return refuse(c, "prefixes and addresses", c->n_rows, c->limits.prefixes,
-			      "limits.prefixes");
+		return compiler_refuse(c, "prefixes and addresses", c->n_rows, c->limits.prefixes,
+				       "limits.prefixes");
 	return 0;
 }
 
@@ -265,8 +265,8 @@ static int name_row(struct compiler *c, struct row *row)
 
 	c->label_sets[set].identity = c->facts->identity_number(c->facts->data, labels, true);
 	if (!c->label_sets[set].identity)
-		return refuse(c, "labelled endpoints and prefixes that policies name",
-			      c->n_label_sets, c->limits.identities, "limits.identities");
+		return compiler_refuse(c, "labelled endpoints and prefixes that policies name",
+				       c->n_label_sets, c->limits.identities, "limits.identities");
 	row->actor = who_actor(c, (struct actor){.label_set = set});
 	return 0;
 }

@@ -237,8 +237,8 @@ int selectors_match(struct compiler *c)
 	for (uint32_t i = 0; i < c->n_selectors && !err; i++) {
 		match(&dictionary, &c->selectors[i]);
 		if (c->work > WORK_MAX)
-			err = refuse(c, "label sets that selectors match, added up", c->work,
-				     WORK_MAX, NULL);
+			err = compiler_refuse(c, "label sets that selectors match, added up",
+					      c->work, WORK_MAX, NULL);
 	}
 	index_free(&dictionary.index);
 	return err;

@@ -21,7 +21,7 @@ static const struct {
 	{"world-ipv6", 1 << ENTITY_WORLD | 1 << ENTITY_WORLD_IPV6},
 };
 
-void *grow(struct obstack *arena, void *list, uint32_t count, uint32_t *room, size_t bytes)
+void *compiler_grow(struct obstack *arena, void *list, uint32_t count, uint32_t *room, size_t bytes)
 {
 	void *larger;
 
