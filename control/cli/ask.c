@@ -9,8 +9,8 @@
 
 static int socket_path(const struct arguments *arguments, char **ret)
 {
-	return asprintf(ret, "%s/%s", arguments->run_dir, API_SOCKET_NAME) < 0 ? EXIT_REFUSED :
-										 EXIT_DONE;
+	return asprintf(ret, "%s/%s", arguments->run_dir, API_SOCKET_NAME) < 0 ? EXIT_REFUSED
+									       : EXIT_DONE;
 }
 
 void print_json(json_t *value)
@@ -44,8 +44,8 @@ static int refused(const struct arguments *arguments, json_t *answer)
 
 static json_t *read_answer(const struct api_answer *answer)
 {
-	return answer->body ? json_loadb(answer->body, answer->body_bytes, JSON_DECODE_ANY, NULL) :
-			      NULL;
+	return answer->body ? json_loadb(answer->body, answer->body_bytes, JSON_DECODE_ANY, NULL)
+			    : NULL;
 }
 
 int ask(const struct arguments *arguments, const struct question *question, json_t **ret)

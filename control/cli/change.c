@@ -39,7 +39,8 @@ int rollback(const struct arguments *arguments)
 	return do_post(arguments, path);
 }
 
-/* Linux takes any name without blanks, "/" and ":"; what an address would need escaped is refused. */
+/* Linux takes any name without blanks, "/" and ":"; what an address would need escaped is refused.
+ */
 static bool port_name_ok(const char *name)
 {
 	return strlen(name) < 16 && !name[strcspn(name, " /:%?#")];

@@ -15,12 +15,12 @@ struct known_option {
 	size_t offset;
 };
 
-#define TEXT(name, letter, field)                                \
-	{                                                        \
+#define TEXT(name, letter, field)                                      \
+	{                                                              \
 		name, letter, false, offsetof(struct arguments, field) \
 	}
-#define FLAG(name, letter, field)                               \
-	{                                                       \
+#define FLAG(name, letter, field)                                     \
+	{                                                             \
 		name, letter, true, offsetof(struct arguments, field) \
 	}
 
@@ -64,8 +64,8 @@ static void list_options(const struct command *word, struct option *longs, char 
 	for (size_t i = 0; i < KNOWN; i++) {
 		if (!listed(word->options, known[i].name))
 			continue;
-		longs[used++] = (struct option){known[i].name, !known[i].is_flag, NULL,
-						known[i].letter};
+		longs[used++] =
+			(struct option){known[i].name, !known[i].is_flag, NULL, known[i].letter};
 		if (known[i].letter == 'o' || known[i].letter == 'f') {
 			*shorts++ = known[i].letter;
 			*shorts++ = ':';
@@ -158,8 +158,8 @@ static void show_words(FILE *out, const char *path, const struct command *words)
 {
 	fprintf(out, "usage: %s COMMAND\n\n", path);
 	for (; words->name; words++)
-		fprintf(out, "  %-10s %-30s %s\n", words->name, words->under ? "..." : words->arguments,
-			words->summary);
+		fprintf(out, "  %-10s %-30s %s\n", words->name,
+			words->under ? "..." : words->arguments, words->summary);
 }
 
 void command_tree(FILE *out, const char *path, const struct command *words)

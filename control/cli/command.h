@@ -25,8 +25,8 @@ struct command {
 	const char *arguments; /* as the help shows them */
 	const char *summary;
 	int (*run)(const struct arguments *arguments);
-	const char *options;   /* names of the long options it takes, with blanks between */
-	int least, most;       /* how many words may follow; most -1 = any number */
+	const char *options; /* names of the long options it takes, with blanks between */
+	int least, most;     /* how many words may follow; most -1 = any number */
 	const struct command *under;
 };
 

@@ -80,7 +80,8 @@ static int delete_named(const struct arguments *arguments)
 	split_name(arguments->words[1], &namespace, &name);
 	if (!namespace || !name)
 		return EXIT_REFUSED;
-	document = json_pack("{s:s, s:{s:s}}", "kind", arguments->words[0], "metadata", "name", name);
+	document =
+		json_pack("{s:s, s:{s:s}}", "kind", arguments->words[0], "metadata", "name", name);
 	if (*namespace)
 		json_object_set_new(json_object_get(document, "metadata"), "namespace",
 				    json_string(namespace));
@@ -135,9 +136,8 @@ static json_t *filter_documents(const struct arguments *arguments, json_t *all)
 	json_t *kept = json_array(), *document;
 	size_t i;
 
-	json_array_foreach (all, i, document)
-		if (asked_for(arguments, document))
-			json_array_append(kept, document);
+	json_array_foreach(all, i, document) if (asked_for(arguments, document))
+		json_array_append(kept, document);
 	json_decref(all);
 	return kept;
 }
@@ -149,7 +149,8 @@ static void print_yaml(const json_t *documents)
 	const char *text;
 	size_t i;
 
-	json_array_foreach (documents, i, document) {
+	json_array_foreach(documents, i, document)
+	{
 		text = json_string_value(json_object_get(document, "text"));
 		if (strncmp(text, "---", 3) != 0)
 			puts("---");
@@ -162,8 +163,10 @@ static void print_yaml(const json_t *documents)
 int get_documents(const struct arguments *arguments)
 {
 	static const struct column columns[] = {
-		{"KIND", "kind", false}, {"NAMESPACE", "namespace", false},
-		{"NAME", "name", false}, {"FROM", "place", false},
+		{"KIND", "kind", false},
+		{"NAMESPACE", "namespace", false},
+		{"NAME", "name", false},
+		{"FROM", "place", false},
 		{},
 	};
 	struct question question = {.method = "GET", .path = "/v1/documents"};

@@ -33,10 +33,14 @@ static int show_list(const struct arguments *arguments, const char *path,
 int endpoint_list(const struct arguments *arguments)
 {
 	static const struct column columns[] = {
-		{"NAMESPACE", "namespace", false}, {"NAME", "name", false},
-		{"IDENTITY", "identity", true},	   {"INGRESS", "ingress", false},
-		{"EGRESS", "egress", false},	   {"PORT", "port", false},
-		{"ADDRESSES", "prefixes", false},  {"LABELS", "labels", false},
+		{"NAMESPACE", "namespace", false},
+		{"NAME", "name", false},
+		{"IDENTITY", "identity", true},
+		{"INGRESS", "ingress", false},
+		{"EGRESS", "egress", false},
+		{"PORT", "port", false},
+		{"ADDRESSES", "prefixes", false},
+		{"LABELS", "labels", false},
 		{},
 	};
 
@@ -58,10 +62,10 @@ int identity_list(const struct arguments *arguments)
 int policy_list(const struct arguments *arguments)
 {
 	static const struct column columns[] = {
-		{"KIND", "kind", false},	 {"NAMESPACE", "namespace", false},
-		{"NAME", "name", false},	 {"RULES", "rules", true},
-		{"SELECTS", "subjects", true},	 {"AUDIT", "audit", false},
-		{"FROM", "place", false},	 {},
+		{"KIND", "kind", false},       {"NAMESPACE", "namespace", false},
+		{"NAME", "name", false},       {"RULES", "rules", true},
+		{"SELECTS", "subjects", true}, {"AUDIT", "audit", false},
+		{"FROM", "place", false},      {},
 	};
 
 	return show_list(arguments, "/v1/policies", columns);
@@ -70,9 +74,9 @@ int policy_list(const struct arguments *arguments)
 int class_list(const struct arguments *arguments)
 {
 	static const struct column columns[] = {
-		{"SIDE", "side", false},	  {"CLASS", "class", true},
-		{"ENTRIES", "entries", true},	  {"IDENTITY", "identity", true},
-		{"EXAMPLE", "labels", false},	  {},
+		{"SIDE", "side", false},      {"CLASS", "class", true},
+		{"ENTRIES", "entries", true}, {"IDENTITY", "identity", true},
+		{"EXAMPLE", "labels", false}, {},
 	};
 
 	return show_list(arguments, "/v1/classes", columns);

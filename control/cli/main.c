@@ -8,7 +8,8 @@
 #define ASKS "run-dir output"
 
 static const struct command endpoint_words[] = {
-	{"list", "[-o json]", "List endpoints with their identities and addresses", endpoint_list, ASKS, 0, 0, NULL},
+	{"list", "[-o json]", "List endpoints with their identities and addresses", endpoint_list,
+	 ASKS, 0, 0, NULL},
 	{},
 };
 
@@ -19,9 +20,8 @@ static const struct command identity_words[] = {
 
 static const struct command policy_words[] = {
 	{"list", "[-o json]", "List the policies that are live", policy_list, ASKS, 0, 0, NULL},
-	{"validate", "DIR [-o json]", "Read and compile a directory; needs no daemon and no root", policy_validate, "output", 1, 1, NULL},
-	{"explain", "--from X --to Y --dport P", "Say what becomes of a flow, and which rule says so", policy_explain,
-	 "run-dir output file from to dport proto icmp flows direction", 0, 0, NULL},
+	{"validate", "DIR [-o json]", "Read and compile a directory; needs no daemon and no root",
+	 policy_validate, "output", 1, 1, NULL},
 	{},
 };
 
@@ -32,7 +32,8 @@ static const struct command class_words[] = {
 
 static const struct command conntrack_words[] = {
 	{"list", "[-o json]", "List the flows that are known", conntrack_list, ASKS, 0, 0, NULL},
-	{"flush", "", "Forget all flows; those running are judged anew", conntrack_flush, ASKS, 0, 0, NULL},
+	{"flush", "", "Forget all flows; those running are judged anew", conntrack_flush, ASKS, 0,
+	 0, NULL},
 	{},
 };
 
@@ -42,12 +43,18 @@ static const struct command deny_words[] = {
 };
 
 static const struct command words[] = {
-	{"status", "[-o json]", "Is the gateway up, and with which policy?", show_status, ASKS, 0, 0, NULL},
-	{"apply", "-f FILE|-", "Put documents into the directory and make them live", apply_documents, ASKS " file", 0, 0, NULL},
-	{"delete", "-f FILE|- | KIND NAME", "Take documents out of the directory", delete_documents, ASKS " file", 0, 2, NULL},
-	{"get", "[KIND [NAME]] [-o json|yaml]", "Show the documents that are live", get_documents, ASKS, 0, 2, NULL},
-	{"reload", "", "Read the directory again: all of it becomes live, or nothing", reload, ASKS, 0, 0, NULL},
-	{"history", "[-o json]", "List the configurations that were live", show_history, ASKS, 0, 0, NULL},
+	{"status", "[-o json]", "Is the gateway up, and with which policy?", show_status, ASKS, 0,
+	 0, NULL},
+	{"apply", "-f FILE|-", "Put documents into the directory and make them live",
+	 apply_documents, ASKS " file", 0, 0, NULL},
+	{"delete", "-f FILE|- | KIND NAME", "Take documents out of the directory", delete_documents,
+	 ASKS " file", 0, 2, NULL},
+	{"get", "[KIND [NAME]] [-o json|yaml]", "Show the documents that are live", get_documents,
+	 ASKS, 0, 2, NULL},
+	{"reload", "", "Read the directory again: all of it becomes live, or nothing", reload, ASKS,
+	 0, 0, NULL},
+	{"history", "[-o json]", "List the configurations that were live", show_history, ASKS, 0, 0,
+	 NULL},
 	{"rollback", "N", "Make an earlier configuration live again", rollback, ASKS, 1, 1, NULL},
 	{"endpoint", "", "Workloads behind the gateway", NULL, NULL, 0, 0, endpoint_words},
 	{"identity", "", "Who is who", NULL, NULL, 0, 0, identity_words},
@@ -56,9 +63,13 @@ static const struct command words[] = {
 	{"conntrack", "", "Flows", NULL, NULL, 0, 0, conntrack_words},
 	{"deny", "", "The gate's deny list", NULL, NULL, 0, 0, deny_words},
 	{"attach", "PORT", "Put the checkpoint back on a port", attach_port, ASKS, 1, 1, NULL},
-	{"detach", "PORT | --all", "Take the checkpoint off a port, or everything out of the kernel", detach_port, ASKS " all bpffs", 0, 1, NULL},
-	{"events", "[--follow] [--drops] [-o json]", "Print verdicts as they happen", follow_events, ASKS " follow drops", 0, 0, NULL},
-	{"reasons", "[-o json]", "List every reason a packet passes or is dropped", show_reasons, "output", 0, 0, NULL},
+	{"detach", "PORT | --all",
+	 "Take the checkpoint off a port, or everything out of the kernel", detach_port,
+	 ASKS " all bpffs", 0, 1, NULL},
+	{"events", "[--follow] [--drops] [-o json]", "Print verdicts as they happen", follow_events,
+	 ASKS " follow drops", 0, 0, NULL},
+	{"reasons", "[-o json]", "List every reason a packet passes or is dropped", show_reasons,
+	 "output", 0, 0, NULL},
 	{"version", "[-o json]", "Say which version this is", show_version, "output", 0, 0, NULL},
 	{"help", "", "Show every command", show_help, "", 0, 0, NULL},
 	{},

@@ -13,14 +13,14 @@ static json_t *problems_as_json(const struct problems *problems)
 
 	for (size_t i = 0; i < problems->count; i++) {
 		const struct problem *problem = &problems->list[i];
-		const char *path = problem->at.line && problem->at.file < problems->n_paths ?
-					   problems->paths[problem->at.file] :
-					   "";
+		const char *path = problem->at.line && problem->at.file < problems->n_paths
+					   ? problems->paths[problem->at.file]
+					   : "";
 
-		json_array_append_new(list, json_pack("{s:s, s:i, s:i, s:s}", "file", path, "line",
-						      (int)problem->at.line, "column",
-						      (int)problem->at.column, "text",
-						      problem->text));
+		json_array_append_new(list,
+				      json_pack("{s:s, s:i, s:i, s:s}", "file", path, "line",
+						(int)problem->at.line, "column",
+						(int)problem->at.column, "text", problem->text));
 	}
 	return list;
 }
@@ -62,7 +62,7 @@ int policy_validate(const struct arguments *arguments)
 {
 	cleanup(offline_free) struct offline offline = {};
 	struct problems problems = {};
-	int err = offline_read(&offline, arguments->words[0], &problems);
+	int err = offline_open(&offline, arguments->words[0], &problems);
 
 	if (!err)
 		report_validity(arguments, &offline);

@@ -51,7 +51,8 @@ static void write_cell(FILE *out, const json_t *value)
 		fputs(json_is_true(value) ? "yes" : "no", out);
 		break;
 	case JSON_ARRAY:
-		json_array_foreach (value, i, item) {
+		json_array_foreach(value, i, item)
+		{
 			fputs(i ? "," : "", out);
 			write_cell(out, item);
 		}
@@ -103,8 +104,6 @@ int table_print(const struct column *columns, const json_t *rows)
 		if (!scols_table_new_column(table, columns[i].heading, 0,
 					    columns[i].right ? SCOLS_FL_RIGHT : 0))
 			return -ENOMEM;
-	json_array_foreach (rows, i, row)
-		if (add_row(table, columns, row) < 0)
-			return -ENOMEM;
+	json_array_foreach(rows, i, row) if (add_row(table, columns, row) < 0) return -ENOMEM;
 	return scols_print_table(table) < 0 ? -ENOMEM : 0;
 }

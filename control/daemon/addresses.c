@@ -24,12 +24,6 @@ int addresses_copy(const struct addresses *from, struct addresses *ret)
 	return 0;
 }
 
-bool addresses_same(const struct addresses *a, const struct addresses *b)
-{
-	return a->count == b->count &&
-	       (a->count == 0 || memcmp(a->list, b->list, a->count * sizeof(*a->list)) == 0);
-}
-
 /* Does a document speak of exactly this address? Then only the compiler knows what it means. */
 static bool documented(const struct config *config, const struct chq_addr *addr)
 {
@@ -52,17 +46,12 @@ static void recompile(struct daemon *daemon)
 		change_begin(daemon, &order);
 }
 
-static void tell_live(struct daemon *daemon, const struct chq_addr *addr, bool came)
+static void tell_change(struct daemon *daemon, const struct chq_addr *addr, bool came)
 {
-	struct host_row row = {.key = *addr, .value = daemon->live.generation->own};
 	char text[ADDR_TEXT_BYTES];
-	int err = came ? datapath_host_set(daemon->datapath, &row) :
-			 datapath_host_delete(daemon->datapath, addr);
 
-	if (err && !(err == -ENOENT && !came))
-		log_warn("own address %s: %s", addr_print(addr, text), strerror(-err));
 	log_debug("own address %s %s", addr_print(addr, text), came ? "came" : "went");
-	if (documented(daemon->live.config, addr))
+	if (daemon->live.config && documented(daemon->live.config, addr))
 		recompile(daemon);
 }
 
@@ -73,17 +62,15 @@ static void tell_difference(struct daemon *daemon, const struct addresses *befor
 	size_t b = 0, a = 0;
 	int order;
 
-	if (!daemon->live.generation)
-		return;
 	while (b < before->count || a < after->count) {
-		order = b == before->count ? 1 :
-			a == after->count  ? -1 :
-					     memcmp(&before->list[b], &after->list[a],
-						    sizeof(*after->list));
+		order = b == before->count ? 1
+			: a == after->count
+				? -1
+				: memcmp(&before->list[b], &after->list[a], sizeof(*after->list));
 		if (order < 0)
-			tell_live(daemon, &before->list[b], false);
+			tell_change(daemon, &before->list[b], false);
 		else if (order > 0)
-			tell_live(daemon, &after->list[a], true);
+			tell_change(daemon, &after->list[a], true);
 		b += order <= 0;
 		a += order >= 0;
 	}
@@ -96,13 +83,11 @@ int addresses_read(struct daemon *daemon)
 
 	if (err)
 		return err;
+	err = datapath_own_addresses(daemon->datapath, now.list, now.count);
+	if (err)
+		log_error("own addresses: %s", datapath_refusal(daemon->datapath));
 	tell_difference(daemon, &before, &now);
 	daemon->own = now;
 	free(before.list);
 	return 0;
-}
-
-void addresses_settle(struct daemon *daemon, const struct addresses *compiled)
-{
-	tell_difference(daemon, compiled, &daemon->own);
 }

@@ -16,10 +16,9 @@
 #include "daemon/stage.h"
 #include "daemon/state.h"
 #include "daemon/worker.h"
+#include "identity/registry.h"
 #include "util/cleanup.h"
 #include "util/log.h"
-
-#define RECOMPILES_MOST 5 /* in one change, for addresses that move while it compiles */
 
 /* One change under way, or waiting. */
 struct change {
@@ -35,10 +34,9 @@ struct change {
 	struct config *config;
 	struct generation *generation;
 	struct problems problems;
-	struct addresses own;	  /* as the compiler is told */
-	uint16_t *port_numbers;	  /* of the Gateway document's ports, in its order */
-	unsigned recompiles;
-	bool last_good; /* the directory was bad, this is the newest of the history */
+	struct addresses own;	/* as the compiler is told */
+	uint16_t *port_numbers; /* of the Gateway document's ports, in its order */
+	bool last_good;		/* the directory was bad, this is the newest of the history */
 	int err;
 	char *refusal;
 	char *first_refusal; /* what was wrong with the directory, with last_good */
@@ -163,21 +161,21 @@ static char *problems_text(const struct change *change)
 static json_t *refusal_as_json(const struct change *change)
 {
 	cleanup_free char *text = problems_text(change);
-	json_t *answer = json_pack("{s:s, s:s*}", "error",
-				   change->refusal ? change->refusal : strerror(-change->err),
-				   "text", text);
+	json_t *answer =
+		json_pack("{s:s, s:s*}", "error",
+			  change->refusal ? change->refusal : strerror(-change->err), "text", text);
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < change->problems.count; i++) {
 		const struct problem *problem = &change->problems.list[i];
-		const char *path = problem->at.line && problem->at.file < change->problems.n_paths ?
-					   change->problems.paths[problem->at.file] :
-					   "";
+		const char *path = problem->at.line && problem->at.file < change->problems.n_paths
+					   ? change->problems.paths[problem->at.file]
+					   : "";
 
-		json_array_append_new(list, json_pack("{s:s, s:i, s:i, s:s}", "file", path, "line",
-						      (int)problem->at.line, "column",
-						      (int)problem->at.column, "text",
-						      problem->text));
+		json_array_append_new(list,
+				      json_pack("{s:s, s:i, s:i, s:s}", "file", path, "line",
+						(int)problem->at.line, "column",
+						(int)problem->at.column, "text", problem->text));
 	}
 	if (change->problems.count)
 		json_object_set_new(answer, "problems", list);
@@ -233,10 +231,11 @@ static void tell_success(struct change *change)
 	char what[256], message[512];
 
 	how(change, what, sizeof(what));
-	log_audit("%s by %s: generation %u is live: %zu endpoints, %zu policies, %zu pairs, %zu rules",
-		  what, change->who, daemon->live.number, daemon->live.generation->n_endpoints,
-		  daemon->live.generation->n_policies, daemon->live.generation->n_pairs,
-		  daemon->live.generation->n_rules);
+	log_audit(
+		"%s by %s: generation %u is live: %zu endpoints, %zu policies, %zu pairs, %zu rules",
+		what, change->who, daemon->live.number, daemon->live.generation->n_endpoints,
+		daemon->live.generation->n_policies, daemon->live.generation->n_pairs,
+		daemon->live.generation->n_rules);
 	snprintf(message, sizeof(message), "%s: generation %u is live", what, daemon->live.number);
 	if (change->request)
 		api_reply(give(change->request), 200,
@@ -278,10 +277,11 @@ static bool fall_back(struct change *change)
 	log_error("%s is refused: %s", change->daemon->options.config_directory,
 		  change->refusal ? change->refusal : strerror(-change->err));
 	if (!newest) {
-		log_error("%s",
-			  datapath_live(change->daemon->datapath) ?
-				  "no earlier configuration is kept: the kernel goes on enforcing what it has" :
-				  "no earlier configuration is kept: nothing is forwarded until a reload is right");
+		log_error(
+			"%s",
+			datapath_live(change->daemon->datapath)
+				? "no earlier configuration is kept: the kernel goes on enforcing what it has"
+				: "no earlier configuration is kept: nothing is forwarded until a reload is right");
 		return false;
 	}
 	log_error("THE LAST GOOD CONFIGURATION (%u of the history) is enforced instead", newest);
@@ -385,7 +385,8 @@ static void compile(void *data)
 			      .data = change,
 			      .own = change->own.list,
 			      .n_own = change->own.count};
-	int err = generation_compile(change->config, &facts, &change->generation, &change->problems);
+	int err =
+		generation_compile(change->config, &facts, &change->generation, &change->problems);
 
 	if (err && change->problems.count)
 		refuse(change, err, "%zu problem%s in the documents; nothing was changed",
@@ -479,12 +480,6 @@ static void on_compiled(void *data)
 	struct change *change = data;
 	struct daemon *daemon = change->daemon;
 
-	if (!change->err && !addresses_same(&change->own, &daemon->own) &&
-	    change->recompiles++ < RECOMPILES_MOST) {
-		generation_free(give(change->generation));
-		begin_compile(change);
-		return;
-	}
 	if (change->err || install(change) < 0) {
 		fail(change);
 		return;
@@ -493,7 +488,6 @@ static void on_compiled(void *data)
 	narrator_learn(daemon->narrator, daemon->live.number, daemon->live.generation);
 	if (change->kind != CHANGE_RECOMPILE)
 		keep(change);
-	addresses_settle(daemon, &change->own);
 	ports_sync(daemon);
 	tell_success(change);
 	finish(change);

@@ -58,7 +58,7 @@ struct daemon {
 	bool failed;	    /* the loop ended because of an error */
 	char **detached;    /* ports that a person took the checkpoint off */
 	size_t n_detached;
-	struct event *timers[8];
+	struct event *timers[12]; /* all that wakes the loop */
 	size_t n_timers;
 };
 

@@ -18,11 +18,11 @@ struct splitting {
 	size_t bytes;
 	struct documents found;
 	unsigned depth;
-	bool key_next;	       /* the next scalar at this depth is a key */
-	bool in_metadata;      /* at depth 2, below metadata */
-	char key[64];	       /* the key whose value comes next, at depth 1 or 2 */
-	size_t line_start;     /* byte where `line` starts */
-	unsigned line;	       /* from 0 */
+	bool key_next;	   /* the next scalar at this depth is a key */
+	bool in_metadata;  /* at depth 2, below metadata */
+	char key[64];	   /* the key whose value comes next, at depth 1 or 2 */
+	size_t line_start; /* byte where `line` starts */
+	unsigned line;	   /* from 0 */
 	char *refusal;
 };
 

@@ -14,7 +14,6 @@
 
 #define DEPTH_MOST 8
 
-
 char *path_join(const char *directory, const char *name)
 {
 	char *path;

@@ -102,8 +102,8 @@ int stage_history(struct stage *stage, uint32_t number)
 	if (!files)
 		return -ENOMEM;
 	if (stat(files, &st) < 0)
-		return refuse(stage, -ENOENT, "the history has no entry %u; chasqui history lists them",
-			      number);
+		return refuse(stage, -ENOENT,
+			      "the history has no entry %u; chasqui history lists them", number);
 	return stage_copy(stage, files);
 }
 
@@ -169,8 +169,8 @@ static int replace_in_file(struct stage *stage, const char *name, const struct d
 	return err;
 }
 
-static int replace_anywhere(struct stage *stage, const struct document *wanted,
-			    const char *instead, size_t instead_bytes, bool *ret_found)
+static int replace_anywhere(struct stage *stage, const struct document *wanted, const char *instead,
+			    size_t instead_bytes, bool *ret_found)
 {
 	cleanup(names_free) struct dirent **names = NULL;
 	int err = list_files(stage->path, &names);
@@ -279,7 +279,8 @@ int stage_check_fresh(struct stage *stage)
 	if (err)
 		return refuse(stage, err, "%s: %s", stage->config_directory, strerror(-err));
 	if (now != stage->before_hash)
-		return refuse(stage, -ESTALE, "%s was edited meanwhile; nothing was changed, try again",
+		return refuse(stage, -ESTALE,
+			      "%s was edited meanwhile; nothing was changed, try again",
 			      stage->config_directory);
 	return 0;
 }

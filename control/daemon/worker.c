@@ -51,8 +51,7 @@ int worker_open(struct event_base *base, struct worker **ret)
 	if (!worker)
 		return -ENOMEM;
 	worker->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	worker->finished =
-		event_new(base, worker->fd, EV_READ | EV_PERSIST, on_finished, worker);
+	worker->finished = event_new(base, worker->fd, EV_READ | EV_PERSIST, on_finished, worker);
 	if (worker->fd < 0 || !worker->finished || event_add(worker->finished, NULL) < 0) {
 		worker_close(worker);
 		return -ENOMEM;

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include <stdbool.h>
+
+#include "cli/words.h"
+
+#include <string.h>
+
+#include "cli/table.h"
+#include "util/cleanup.h"
+
+static const char *text_at(const json_t *object, const char *path)
+{
+	const char *text = json_string_value(member_at(object, path));
+
+	return text ? text : "-";
+}
+
+static json_int_t number_at(const json_t *object, const char *path)
+{
+	return json_integer_value(member_at(object, path));
+}
+
+static bool true_at(const json_t *object, const char *path)
+{
+	return json_is_true(member_at(object, path));
+}
+
+static void print_state(const json_t *status)
+{
+	static const struct {
+		const char *state, *sentence;
+	} sentences[] = {
+		{"enforcing", "enforcing"},
+		{"inherited", "the kernel enforces what an earlier daemon made live"},
+		{"closed", "CLOSED: nothing is forwarded until a complete configuration is live"},
+	};
+	const char *state = text_at(status, "state");
+
+	for (size_t i = 0; i < sizeof(sentences) / sizeof(sentences[0]); i++)
+		if (strcmp(state, sentences[i].state) == 0)
+			printf("State:       %s%s\n", sentences[i].sentence,
+			       true_at(status, "changing") ? " (a change is under way)" : "");
+	printf("Gateway:     %s, enforcement %s%s\n", text_at(status, "gateway"),
+	       text_at(status, "enforcement"), true_at(status, "audit") ? ", AUDIT MODE" : "");
+	printf("Generation:  %lld since %s (%s by %s)\n",
+	       (long long)number_at(status, "generation"), text_at(status, "since"),
+	       text_at(status, "how"), text_at(status, "who"));
+	if (true_at(status, "lastGood"))
+		printf("WARNING:     %s is refused, the last good configuration is enforced\n",
+		       text_at(status, "config"));
+	if (json_is_string(member_at(status, "refused")))
+		printf("Refused:     %s\n", text_at(status, "refused"));
+	printf("Forwarding:  IPv4 %s, IPv6 %s%s\n",
+	       true_at(status, "forwarding.ipv4") ? "on" : "off",
+	       true_at(status, "forwarding.ipv6") ? "on" : "off",
+	       true_at(status, "forwarding.managed") ? "" : " (left alone)");
+}
+
+static void print_counts(const json_t *status)
+{
+	const json_t *counts = member_at(status, "counts");
+
+	printf("Policy:      %lld endpoints, %lld identities, %lld policies\n",
+	       (long long)number_at(counts, "endpoints"),
+	       (long long)number_at(counts, "identities"),
+	       (long long)number_at(counts, "policies"));
+	printf("Compiled:    %lld subject and %lld peer classes, %lld rule sets, %lld pairs, %lld rules,\n"
+	       "             %lld hosts, %lld prefixes, %lld denied prefixes\n",
+	       (long long)number_at(counts, "subjectClasses"),
+	       (long long)number_at(counts, "peerClasses"),
+	       (long long)number_at(counts, "ruleSets"), (long long)number_at(counts, "pairs"),
+	       (long long)number_at(counts, "rules"), (long long)number_at(counts, "hosts"),
+	       (long long)number_at(counts, "prefixes"), (long long)number_at(counts, "deny"));
+}
+
+static const char *port_state(const json_t *port)
+{
+	if (!true_at(port, "present"))
+		return "absent";
+	if (true_at(port, "detached"))
+		return "DETACHED";
+	return true_at(port, "checkpoint") ? "guarded" : "NOT GUARDED";
+}
+
+static json_int_t sum_packets(const json_t *counters, const char *prefix)
+{
+	const char *reason;
+	json_t *counter;
+	json_int_t sum = 0;
+
+	json_object_foreach((json_t *)counters, reason,
+			    counter) if (strncmp(reason, prefix, strlen(prefix)) == 0) sum +=
+		number_at(counter, "packets");
+	return sum;
+}
+
+static int print_ports(const json_t *status)
+{
+	static const struct column columns[] = {
+		{"PORT", "name", false},   {"ROLE", "role", false},
+		{"STATE", "state", false}, {"GATE", "gate", false},
+		{"PASSED", "in", true},	   {"DROPPED", "dropped", true},
+		{"NOTE", "note", false},   {},
+	};
+	const json_t *ports = member_at(status, "ports");
+	json_t *port;
+	size_t i;
+
+	if (!json_array_size(ports))
+		return 0;
+	json_array_foreach((json_t *)ports, i, port)
+	{
+		const json_t *in = member_at(port, "ingress"), *out = member_at(port, "egress");
+
+		json_object_set_new(port, "state", json_string(port_state(port)));
+		json_object_set_new(port, "in", json_integer(sum_packets(in, "PASS_")));
+		json_object_set_new(
+			port, "dropped",
+			json_integer(sum_packets(in, "DROP_") + sum_packets(out, "DROP_")));
+	}
+	putchar('\n');
+	return table_print(columns, ports);
+}
+
+/* Every drop there was, by port and reason: the first thing to look at. */
+static int print_drops(const json_t *status)
+{
+	static const struct column columns[] = {
+		{"DROPS AT", "name", false},
+		{"DIRECTION", "direction", false},
+		{"REASON", "reason", false},
+		{"PACKETS", "packets", true},
+		{},
+	};
+	static const char *const directions[] = {"ingress", "egress"};
+	json_t *rows = json_array(), *port, *counter;
+	const char *reason;
+	size_t i;
+	int err = 0;
+
+	json_array_foreach((json_t *)member_at(status, "ports"), i, port) for (int d = 0; d < 2;
+									       d++)
+		json_object_foreach(json_object_get(port, directions[d]), reason,
+				    counter) if (strncmp(reason, "DROP_", 5) == 0)
+			json_array_append_new(rows,
+					      json_pack("{s:O, s:s, s:s, s:O}", "name",
+							json_object_get(port, "name"), "direction",
+							directions[d], "reason", reason, "packets",
+							json_object_get(counter, "packets")));
+	if (json_array_size(rows)) {
+		putchar('\n');
+		err = table_print(columns, rows);
+	}
+	json_decref(rows);
+	return err;
+}
+
+static int print_tables(const json_t *status)
+{
+	static const struct column columns[] = {
+		{"TABLE", "name", false}, {"ENTRIES", "entries", true}, {"MOST", "most", true},
+		{"FULL", "full", true},	  {"KIBIBYTES", "kib", true},	{},
+	};
+	const json_t *tables = member_at(status, "tables");
+	json_int_t most, memory = 0;
+	char full[16];
+	json_t *table;
+	size_t i;
+	int err;
+
+	if (!json_array_size(tables))
+		return 0;
+	json_array_foreach((json_t *)tables, i, table)
+	{
+		most = number_at(table, "most");
+		snprintf(full, sizeof(full), "%.1f %%",
+			 most ? 100.0 * (double)number_at(table, "entries") / (double)most : 0.0);
+		json_object_set_new(table, "full", json_string(full));
+		json_object_set_new(table, "kib",
+				    json_integer(number_at(table, "memoryBytes") / 1024));
+		memory += number_at(table, "memoryBytes");
+	}
+	putchar('\n');
+	err = table_print(columns, tables);
+	printf("memory of all tables: %lld MiB\n", (long long)memory >> 20);
+	return err;
+}
+
+static void print_lost(const json_t *status)
+{
+	const char *reason;
+	json_t *events;
+
+	json_object_foreach((json_t *)member_at(status, "eventsLost"), reason, events)
+		printf("events not told: %lld of %s (counters are exact all the same)\n",
+		       (long long)json_integer_value(events), reason);
+}
+
+int show_status(const struct arguments *arguments)
+{
+	struct question question = {.method = "GET", .path = "/v1/status"};
+	json_t *status;
+	int outcome = ask(arguments, &question, &status);
+
+	if (outcome != EXIT_DONE)
+		return outcome;
+	if (wants_json(arguments)) {
+		print_json(status);
+		return EXIT_DONE;
+	}
+	print_state(status);
+	print_counts(status);
+	if (print_ports(status) < 0 || print_drops(status) < 0 || print_tables(status) < 0)
+		outcome = EXIT_REFUSED;
+	print_lost(status);
+	json_decref(status);
+	return outcome;
+}

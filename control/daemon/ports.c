@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "daemon/ports.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kernel/forwarding.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+
+static size_t detached_at(const struct daemon *daemon, const char *name)
+{
+	size_t i = 0;
+
+	while (i < daemon->n_detached && strcmp(daemon->detached[i], name) != 0)
+		i++;
+	return i;
+}
+
+static const struct port_row *row_named(const struct daemon *daemon, const char *name)
+{
+	const struct generation *generation = daemon->live.generation;
+
+	for (size_t i = 0; generation && i < generation->n_ports; i++)
+		if (strcmp(generation->ports[i].name, name) == 0)
+			return &generation->ports[i];
+	return NULL;
+}
+
+static const struct attachment *attachment_at(const struct daemon *daemon, unsigned ifindex)
+{
+	const struct attachment *list;
+	size_t count = datapath_attachments(daemon->datapath, &list);
+
+	for (size_t i = 0; i < count; i++)
+		if (list[i].ifindex == ifindex)
+			return &list[i];
+	return NULL;
+}
+
+static const char *words_for(const struct daemon *daemon, int err)
+{
+	const char *words = datapath_refusal(daemon->datapath);
+
+	return words && *words ? words : strerror(-err);
+}
+
+/* Ifindexes of what is attached and should not be: another name, no port, or taken off by hand. */
+static size_t find_strays(const struct daemon *daemon, unsigned *ret, size_t most)
+{
+	const struct attachment *list;
+	size_t count = datapath_attachments(daemon->datapath, &list), strays = 0;
+	char name[IF_NAMESIZE];
+
+	for (size_t i = 0; i < count && strays < most; i++) {
+		if (!if_indextoname(list[i].ifindex, name) || !row_named(daemon, name) ||
+		    detached_at(daemon, name) < daemon->n_detached)
+			ret[strays++] = list[i].ifindex;
+	}
+	return strays;
+}
+
+static void let_go_of_strays(struct daemon *daemon)
+{
+	unsigned strays[CHQ_PORT_MAX];
+	size_t count = find_strays(daemon, strays, CHQ_PORT_MAX);
+	int err;
+
+	for (size_t i = 0; i < count; i++) {
+		log_info("letting go of interface %u: it is no port, or not there, any more",
+			 strays[i]);
+		err = datapath_detach(daemon->datapath, strays[i]);
+		if (err && err != -ENODEV && err != -ENOENT)
+			log_warn("interface %u: %s", strays[i], words_for(daemon, err));
+	}
+}
+
+/* True when the port is guarded, or not there at all. */
+static bool guard(struct daemon *daemon, const struct port_row *row)
+{
+	unsigned ifindex = if_nametoindex(row->name);
+	const struct attachment *seen;
+	int err;
+
+	if (!ifindex || detached_at(daemon, row->name) < daemon->n_detached)
+		return true;
+	seen = attachment_at(daemon, ifindex);
+	err = datapath_attach(daemon->datapath, ifindex, row);
+	if (err == -ENODEV)
+		return true;
+	if (err) {
+		log_error("port %s: %s", row->name, words_for(daemon, err));
+		return false;
+	}
+	if (!seen || !seen->checkpoint)
+		log_info("port %s (%s) is guarded", row->name,
+			 row->value.role == CHQ_INSIDE ? "inside" : "outside");
+	return true;
+}
+
+static void open_gateway(struct daemon *daemon)
+{
+	int err;
+
+	if (!daemon->closed)
+		return;
+	daemon->closed = false;
+	if (daemon->options.no_forwarding)
+		return;
+	err = forwarding_set(true);
+	if (err)
+		log_error("forwarding could not be turned on: %s", strerror(-err));
+	else
+		log_info("every port is guarded: forwarding is on");
+}
+
+void ports_close(struct daemon *daemon)
+{
+	int err = daemon->options.no_forwarding ? 0 : forwarding_set(false);
+
+	daemon->closed = true;
+	if (err)
+		log_error("forwarding could not be turned off: %s", strerror(-err));
+}
+
+void ports_sync(struct daemon *daemon)
+{
+	const struct generation *generation = daemon->live.generation;
+	bool all = true;
+
+	if (!generation)
+		return;
+	let_go_of_strays(daemon);
+	for (size_t i = 0; i < generation->n_ports; i++)
+		all = guard(daemon, &generation->ports[i]) && all;
+	if (all)
+		open_gateway(daemon);
+	else if (daemon->closed)
+		log_error("nothing is forwarded until every port that is there is guarded");
+}
+
+int ports_detach(struct daemon *daemon, const char *name)
+{
+	unsigned ifindex = if_nametoindex(name);
+	char **list;
+
+	if (!row_named(daemon, name))
+		return -ENOENT;
+	if (detached_at(daemon, name) == daemon->n_detached) {
+		list = realloc(daemon->detached, (daemon->n_detached + 1) * sizeof(*list));
+		if (!list)
+			return -ENOMEM;
+		daemon->detached = list;
+		list[daemon->n_detached] = strdup(name);
+		if (!list[daemon->n_detached])
+			return -ENOMEM;
+		daemon->n_detached++;
+	}
+	return ifindex && attachment_at(daemon, ifindex)
+		       ? datapath_detach(daemon->datapath, ifindex)
+		       : 0;
+}
+
+int ports_attach(struct daemon *daemon, const char *name)
+{
+	const struct port_row *row = row_named(daemon, name);
+	size_t at = detached_at(daemon, name);
+
+	if (!row)
+		return -ENOENT;
+	if (at < daemon->n_detached) {
+		free(daemon->detached[at]);
+		daemon->detached[at] = daemon->detached[--daemon->n_detached];
+	}
+	if (!if_nametoindex(name))
+		return -ENODEV;
+	return datapath_attach(daemon->datapath, if_nametoindex(name), row);
+}
+
+void ports_describe(const struct daemon *daemon, char *text, size_t size)
+{
+	const struct attachment *list;
+	size_t count = datapath_attachments(daemon->datapath, &list), guarded = 0;
+
+	for (size_t i = 0; i < count; i++)
+		guarded += list[i].present && list[i].checkpoint;
+	if (!daemon->live.generation && !datapath_live(daemon->datapath))
+		snprintf(text, size, "closed: no configuration is live");
+	else
+		snprintf(text, size, "generation %u, %zu port%s guarded%s",
+			 datapath_live(daemon->datapath), guarded, guarded == 1 ? "" : "s",
+			 daemon->live.last_good ? ", LAST GOOD CONFIGURATION" : "");
+}
+
+void ports_free(struct daemon *daemon)
+{
+	for (size_t i = 0; i < daemon->n_detached; i++)
+		free(daemon->detached[i]);
+	free(daemon->detached);
+}

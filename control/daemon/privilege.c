@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "daemon/privilege.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+
+static const unsigned kept[] = {CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_ADMIN,
+				CAP_DAC_OVERRIDE};
+
+int privilege_drop(void)
+{
+	unsigned had = 0;
+
+	capng_get_caps_process();
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		if (capng_have_capability(CAPNG_PERMITTED, kept[i]))
+			had |= 1u << i;
+	capng_clear(CAPNG_SELECT_BOTH);
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		if (had & 1u << i)
+			capng_update(CAPNG_ADD,
+				     CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
+				     kept[i]);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	return capng_apply(CAPNG_SELECT_BOTH) < 0 ? -EPERM : 0;
+}
