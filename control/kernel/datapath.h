@@ -109,10 +109,10 @@ int datapath_flows(struct datapath *datapath, int (*each)(void *data, const stru
 int datapath_flush(struct datapath *datapath, bool (*match)(void *data, const struct flow_row *row),
 		   void *data, size_t *ret_deleted);
 /*
- * Gives back the room of flows that have expired: looks at `rows` of them, each call going
- * on where the last one stopped. Returns how many went. Nothing hangs on it.
+ * Gives back the room of flows that have expired: looks at some thousand of them, each
+ * call going on where the last one stopped. Returns how many went. Nothing hangs on it.
  */
-size_t datapath_sweep(struct datapath *datapath, size_t rows);
+size_t datapath_sweep(struct datapath *datapath);
 
 /* Counters, summed over the CPUs. */
 int datapath_counter(struct datapath *datapath, uint16_t port, enum chq_direction direction,

@@ -10,7 +10,9 @@
 #include "kernel/walk.h"
 #include "util/cleanup.h"
 
-#define TICK_MS ((1u << CHQ_TICK_SHIFT) / 1000000)
+/* Rows a call of the sweeper: some milliseconds. */
+#define SWEEP_ROWS 4096
+#define TICK_MS	   ((1u << CHQ_TICK_SHIFT) / 1000000)
 
 static enum chq_timeout udp_timeout(bool proven)
 {
@@ -247,7 +249,7 @@ static int sweep_rows(struct datapath *datapath, int fd, struct flow_walk *walk,
 	return 0;
 }
 
-size_t datapath_sweep(struct datapath *datapath, size_t rows)
+size_t datapath_sweep(struct datapath *datapath)
 {
 	struct flow_walk walk = {.datapath = datapath, .now = tick_now()};
 	enum flow_table table = datapath->sweep_table % FLOW_TABLES;
@@ -256,7 +258,7 @@ size_t datapath_sweep(struct datapath *datapath, size_t rows)
 	if (takeover_waits(datapath))
 		return 0;
 	aim(&walk, table);
-	if (sweep_rows(datapath, map_fd(datapath, flow_table_names[table]), &walk, rows,
+	if (sweep_rows(datapath, map_fd(datapath, flow_table_names[table]), &walk, SWEEP_ROWS,
 		       &deleted)) {
 		datapath->sweep_running = false;
 		datapath->sweep_table = (table + 1) % FLOW_TABLES;
