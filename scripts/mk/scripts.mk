@@ -9,7 +9,7 @@ $(peer): $(BUILD)/tests/lib/peer.o
 demo: all $(peer)
 	@BUILD=$(BUILD) scripts/demo-run
 
-check-lint:: $(skeletons)
+check-lint:: $(skeletons) $(BUILD)/tests/bench/bench-forward-frames.skel.h
 	@BUILD=$(BUILD) scripts/check-style
 	@BUILD=$(BUILD) scripts/check-c
 
