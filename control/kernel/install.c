@@ -66,11 +66,22 @@ static int put_tables(struct datapath *datapath, uint32_t slot,
 	return err;
 }
 
-/* The slot that is no longer live gets the live one's tables, which frees its own. */
+/* Ends when every program that may have read the cell before now has ended. */
+static int wait_grace_period(struct datapath *datapath, uint32_t slot)
+{
+	int fd = datapath->slot[slot].fd[TABLE_HOSTS];
+
+	return fd < 0 ? 0 : put_table(datapath, slot, TABLE_HOSTS, fd);
+}
+
+/*
+ * The slot that is no longer live gets the live one's tables, which frees its own. A
+ * program that still reads it must not meet a mixture, so it is waited for first.
+ */
 static int empty_slot(struct datapath *datapath, uint32_t old, uint32_t live)
 {
 	struct generation_tables *from = &datapath->slot[live], *to = &datapath->slot[old];
-	int err = 0;
+	int err = wait_grace_period(datapath, old);
 
 	for (int i = 0; i < TABLES && !err; i++) {
 		if (to->fd[i] < 0 || same_map(from->fd[i], to->fd[i]))
