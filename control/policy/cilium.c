@@ -135,7 +135,8 @@ static void set_namespace(struct reader *rd, struct selector *selector, const ch
 }
 
 static void read_subject(struct reader *rd, const struct node *node,
-			 const struct spec_reading *reading, struct policy *policy)
+			 const struct spec_reading *reading, bool fields_right,
+			 struct policy *policy)
 {
 	bool clusterwide = !*policy->namespace;
 
@@ -156,7 +157,7 @@ static void read_subject(struct reader *rd, const struct node *node,
 				  &policy->subject) &&
 		    !clusterwide)
 			set_namespace(rd, &policy->subject, policy->namespace);
-	} else {
+	} else if (fields_right) {
 		problem_at(rd, node->at, "a spec selects nothing, expected \"endpointSelector\"%s",
 			   clusterwide ? " or \"nodeSelector\"" : "");
 	}
@@ -183,14 +184,14 @@ static void read_section(struct reader *rd, size_t section, const struct node *l
 
 /* enableDefaultDeny says nothing about a direction that has no rules. */
 static void read_rules(struct reader *rd, const struct node *node,
-		       const struct spec_reading *reading, struct policy *policy)
+		       const struct spec_reading *reading, bool fields_right, struct policy *policy)
 {
-	size_t count = 0;
+	size_t count = 0, before = rd->problems->count;
 
 	for (size_t i = 0; i < SECTIONS; i++)
 		if (reading->lists[i])
 			count += list_count(rd, reading->lists[i], sections[i].name);
-	if (!count)
+	if (!count && fields_right && rd->problems->count == before)
 		problem_at(
 			rd, node->at,
 			"a spec has no rules, expected ingress, egress, ingressDeny or egressDeny");
@@ -207,12 +208,13 @@ static void read_spec(struct reader *rd, const struct node *node, const struct p
 {
 	struct spec_reading reading = {};
 	struct policy policy = *head, *place;
+	bool right = read_fields(rd, node, "a spec", spec_fields, &reading);
 
 	policy.at = node->at;
-	if (!read_fields(rd, node, "a spec", spec_fields, &reading) && node->kind != NODE_MAP)
+	if (node->kind != NODE_MAP)
 		return;
-	read_subject(rd, node, &reading, &policy);
-	read_rules(rd, node, &reading, &policy);
+	read_subject(rd, node, &reading, right, &policy);
+	read_rules(rd, node, &reading, right, &policy);
 	place = READER_ADD(rd, rd->config->policies, rd->config->n_policies);
 	if (place)
 		*place = policy;
@@ -260,8 +262,7 @@ void read_cilium_policy(struct reader *rd, const struct node *document)
 		refuse_namespace(rd, &meta, kind);
 	else
 		head.namespace = meta.namespace ? meta.namespace : "default";
-	read_fields(rd, document, kind, policy_fields, &nodes);
-	if (!nodes.spec &&
+	if (read_fields(rd, document, kind, policy_fields, &nodes) && !nodes.spec &&
 	    (!nodes.specs || (nodes.specs->kind == NODE_LIST && !nodes.specs->count)))
 		problem_at(rd, document->at, "a %s has no rules, expected \"spec\" or \"specs\"",
 			   kind);

@@ -51,7 +51,7 @@ static void note_unknown(struct reader *rd, const struct node *key, const char *
 			   key->text, what, nearest);
 	else
 		problem_at(rd, key->at, "unknown field \"%.64s\" in %s, expected one of: %s",
-			   key->text, what, expected);
+			   key->text, what, used ? expected : "none");
 }
 
 static const struct field *find_field(const struct field *fields, const char *name)
@@ -69,9 +69,9 @@ static void read_field(struct reader *rd, const struct node *key, const char *wh
 
 	if (!field)
 		note_unknown(rd, key, what, fields);
-	else if (field->refused)
+	else if (field->refused && !node_is_null(key->value))
 		problem_at(rd, key->at, "\"%s\" is not served: %s", key->text, field->refused);
-	else if (field->read && !node_is_null(key->value))
+	else if (!field->refused && field->read && !node_is_null(key->value))
 		field->read(rd, key->value, (char *)into + field->offset);
 }
 
@@ -277,8 +277,8 @@ bool read_duration(struct reader *rd, const struct node *node, double least_s, d
 		return false;
 	}
 	if (!(seconds >= least_s && seconds <= most_s)) {
-		problem_at(rd, node->at, "%.64s is out of range, expected %gs to %gs", text,
-			   least_s, most_s);
+		problem_at(rd, node->at, "%.64s is out of range, expected %gs to %gd", text,
+			   least_s, most_s / 86400);
 		return false;
 	}
 	*ret = seconds;

@@ -124,9 +124,9 @@ static void read_prefix_file(struct reader *rd, int directory_fd, const struct p
 	unsigned number;
 	int error;
 
-	if (!rd->directory && *file->path != '/') {
-		problem_at(rd, file->at, "%s cannot be read here, expected an absolute path",
-			   file->path);
+	if (!rd->directory) {
+		problem_at(rd, file->at,
+			   "%s cannot be read here, expected documents in a directory", file->path);
 		return;
 	}
 	error = read_whole_file(directory_fd, file->path, &text, &length);

@@ -5,17 +5,18 @@
 
 enum { NAME_MOST = 253, NAMESPACE_MOST = 63 };
 
-/* RFC 1123 subdomain or label: what Kubernetes takes as a name. */
+/* RFC 1123 subdomain or label, what Kubernetes takes as a name; capitals and _ are let through. */
 static bool valid_name(const char *text, size_t most, bool dots)
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 	size_t length = strlen(text);
 
 	if (!length || length > most || !strchr(letters, text[0]) ||
 	    !strchr(letters, text[length - 1]))
 		return false;
 	for (const char *p = text; *p; p++)
-		if (!strchr(letters, *p) && *p != '-' && !(dots && *p == '.'))
+		if (!strchr(letters, *p) && *p != '-' && *p != '_' && !(dots && *p == '.'))
 			return false;
 	return true;
 }
@@ -32,7 +33,7 @@ static void read_name(struct reader *rd, const struct node *node, void *ret)
 		meta->name = keep(rd, text);
 	else
 		problem_at(rd, node->at,
-			   "\"%.64s\" is no name, expected small letters, digits, - and .", text);
+			   "\"%.64s\" is no name, expected letters, digits, - _ and .", text);
 }
 
 static void read_namespace_name(struct reader *rd, const struct node *node, void *ret)
@@ -46,10 +47,9 @@ static void read_namespace_name(struct reader *rd, const struct node *node, void
 	if (valid_name(text, NAMESPACE_MOST, false))
 		meta->namespace = keep(rd, text);
 	else
-		problem_at(
-			rd, node->at,
-			"\"%.64s\" is no namespace, expected up to 63 small letters, digits and -",
-			text);
+		problem_at(rd, node->at,
+			   "\"%.64s\" is no namespace, expected up to 63 letters, digits, - and _",
+			   text);
 }
 
 static void keep_labels(struct reader *rd, const struct node *node, void *ret)

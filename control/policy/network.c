@@ -87,7 +87,7 @@ static bool read_pods(struct reader *rd, const struct peer_nodes *nodes, const c
 }
 
 static void read_from_peer(struct reader *rd, const struct node *node, const char *namespace,
-		      struct peers *peers)
+			   struct peers *peers)
 {
 	struct peer_nodes nodes = {};
 

@@ -121,7 +121,7 @@ static bool read_cilium_protocol(struct reader *rd, const struct node *node, uns
 	}
 	if (text && strncasecmp(text, "icmp", 4) == 0)
 		problem_at(rd, node->at,
-			   "\"%.64s\" has no ports, expected \"icmps\" beside toPorts' place",
+			   "\"%.64s\" has no ports, expected \"icmps\" in place of \"toPorts\"",
 			   text);
 	else if (text)
 		read_word(rd, node, "protocol", cilium_protocols, ret);
@@ -176,7 +176,7 @@ static bool read_cilium_port(struct reader *rd, const struct node *node, struct 
 			return false;
 	} else {
 		port.protocols = protocol;
-		if (!nodes.port || !*nodes.port->text) {
+		if (!nodes.port || (nodes.port->kind == NODE_SCALAR && !*nodes.port->text)) {
 			problem_at(
 				rd, node->at,
 				"a port of toPorts has no \"port\", expected a number or a name (\"0\" is all)");

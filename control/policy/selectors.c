@@ -35,6 +35,8 @@ void selector_order(struct selector *selector)
 {
 	size_t kept = 0;
 
+	if (!selector->count)
+		return;
 	qsort(selector->list, selector->count, sizeof(*selector->list), compare_requirements);
 	for (size_t i = 0; i < selector->count; i++)
 		if (!kept || compare_requirements(&selector->list[kept - 1], &selector->list[i]))

@@ -67,7 +67,7 @@ bool words_alike(const char *text, const char *word)
 {
 	size_t length = strlen(word);
 
-	return words_distance(text, word) <= (length > 7 ? 3 : length > 3 ? 2 : 1);
+	return words_distance(text, word) <= (length > 7 ? 3 : length > 5 ? 2 : 1);
 }
 
 const char *words_nearest(const struct word *words, const char *text)

@@ -69,6 +69,8 @@ static void note_syntax(struct loader *ld)
 
 static bool next_event(struct loader *ld, yaml_event_t *event)
 {
+	if (ld->broken)
+		return false;
 	if (yaml_parser_parse(&ld->parser, event))
 		return true;
 	note_syntax(ld);
@@ -97,6 +99,7 @@ static struct node *new_node(struct loader *ld, enum node_kind kind, const yaml_
 	struct node *node = arena_zero(&ld->rd->memory->scratch, sizeof(*node));
 
 	node->kind = kind;
+	node->text = "";
 	node->at = place_of(ld, event->start_mark, event->end_mark);
 	return node;
 }
