@@ -56,7 +56,7 @@ static int make_label_classes(struct compiler *c, uint32_t *room)
 
 	partition_start(&c->label_classes, c->scratch, c->n_label_sets);
 	for (uint32_t i = 0; i < c->n_selectors && !err; i++) {
-		if (c->selectors[i].scope > SCOPE_NODES)
+		if (c->selectors[i].scope >= SCOPE_SUBJECTS)
 			continue;
 		partition_split_set(&c->label_classes, &c->selectors[i].label_sets, room);
 		err = spend(c, c->selectors[i].label_sets.count);
@@ -69,7 +69,7 @@ static int make_label_classes(struct compiler *c, uint32_t *room)
 	if (c->management_ports != PORTS_ALL)
 		split_by_category(c, &c->label_classes, CATEGORY_HOST, room);
 	for (uint32_t i = 0; i < c->n_selectors; i++)
-		if (c->selectors[i].scope <= SCOPE_NODES)
+		if (c->selectors[i].scope < SCOPE_SUBJECTS)
 			keep_term_classes(c, &c->selectors[i], &c->label_classes, room);
 	return 0;
 }
@@ -378,7 +378,6 @@ static bool names_ports(const struct compiler *c, const struct compiled_policy *
 
 static int join_groups(struct compiler *c, uint32_t number, uint64_t *memberships)
 {
-	const struct policy *policy = &c->config->policies[number];
 	const struct compiled_policy *compiled = &c->policies[number];
 	const struct selector_term *term = &c->selectors[compiled->subject];
 	bool names = names_ports(c, compiled);
@@ -393,8 +392,6 @@ static int join_groups(struct compiler *c, uint32_t number, uint64_t *membership
 		group->n_policies = list.count;
 		group->room = list.room;
 		group->names |= names;
-		group->concerns[CHQ_INGRESS] |= policy->applies[CHQ_INGRESS];
-		group->concerns[CHQ_EGRESS] |= policy->applies[CHQ_EGRESS];
 		c->policies[number].cost++;
 	}
 	*memberships += term->n_label_classes;
@@ -447,21 +444,20 @@ static uint32_t subject_of(struct compiler *c, const struct row *row)
 	const struct actor *actor = &c->actors[row->actor];
 	const struct label_set *set = &c->label_sets[actor->label_set];
 	const struct subject_group *group = &c->groups[set->subject_group];
+	bool guard = c->management_ports != PORTS_ALL;
 	struct subject_class subject = {
 		.group = set->subject_group,
 		.host = set->category == CATEGORY_HOST,
+		.managed = guard && row->managed && set->category == CATEGORY_ENDPOINT,
 		.example = set->identity,
 	};
-	bool guarded = subject.host && c->management_ports != PORTS_ALL;
 	uint32_t words[4], number;
 	uint64_t hash;
 
-	if (!group->n_policies && !group->closed && !guarded)
+	if (!group->n_policies && !group->closed && !subject.managed && !(guard && subject.host))
 		return 0;
 	subject.named = group->names ? actor->named_ingress : 0;
 	subject.audit = actor->endpoint && actor->endpoint->audit;
-	subject.managed = row->managed && c->management_ports != PORTS_ALL &&
-			  (group->concerns[CHQ_EGRESS] || group->closed);
 	words[0] = subject.group;
 	words[1] = subject.named;
 	words[2] = subject.audit;

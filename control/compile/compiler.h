@@ -60,7 +60,14 @@ struct row {
 };
 
 /* Step 3, terms.c: every selector, CIDR rule and list of peers once. */
-enum scope { SCOPE_PEERS, SCOPE_NODES, SCOPE_SUBJECTS, SCOPE_HOST, SCOPE_MAX };
+enum scope {
+	SCOPE_PEERS, /* Cilium's: whatever has labels */
+	SCOPE_PODS,  /* Kubernetes': endpoints */
+	SCOPE_NODES, /* the host and remote nodes */
+	SCOPE_SUBJECTS,
+	SCOPE_HOST,
+	SCOPE_MAX
+};
 
 struct selector_term {
 	const struct selector *selector;
@@ -134,9 +141,8 @@ struct compiled_policy {
 struct subject_group {
 	uint32_t *policies; /* in file order */
 	uint32_t n_policies, room;
-	bool closed;	  /* both directions, whatever the policies say */
-	bool names;	  /* an ingress rule speaks of a named port */
-	bool concerns[2]; /* a policy has a say in this direction */
+	bool closed; /* both directions, whatever the policies say */
+	bool names;  /* an ingress rule speaks of a named port */
 };
 
 struct peer_class { /* what tells it from the others */

@@ -85,6 +85,7 @@ static bool in_scope(enum scope scope, enum category category)
 		return true;
 	case SCOPE_NODES:
 		return category == CATEGORY_HOST || category == CATEGORY_REMOTE;
+	case SCOPE_PODS:
 	case SCOPE_SUBJECTS:
 		return category == CATEGORY_ENDPOINT;
 	default:

@@ -95,7 +95,7 @@ static uint32_t *list_room(struct compiler *c, size_t count)
 	return arena_array(c->scratch, uint32_t, count + 1);
 }
 
-static uint32_t add_spec(struct compiler *c, const struct peers *peers)
+static uint32_t add_spec(struct compiler *c, const struct peers *peers, enum scope scope)
 {
 	struct peer_spec spec = {.entities = peers->entities & ~(1u << ENTITY_NONE)};
 
@@ -107,8 +107,7 @@ static uint32_t add_spec(struct compiler *c, const struct peers *peers)
 		return keep_spec(c, &spec);
 	}
 	for (size_t i = 0; i < peers->n_selectors; i++)
-		spec.selectors[spec.n_selectors++] =
-			add_selector(c, &peers->selectors[i], SCOPE_PEERS);
+		spec.selectors[spec.n_selectors++] = add_selector(c, &peers->selectors[i], scope);
 	for (size_t i = 0; i < peers->n_nodes; i++)
 		spec.selectors[spec.n_selectors++] = add_selector(c, &peers->nodes[i], SCOPE_NODES);
 	for (size_t i = 0; i < peers->n_cidrs; i++)
@@ -152,11 +151,13 @@ static void add_rule(struct compiler *c, uint32_t policy, const struct rule *rul
 {
 	struct compiled_rule *compiled = &c->rules[c->n_rules++];
 	struct rule_ref ref = {.direction = rule->direction, .deny = rule->deny};
+	bool pods = strcmp(c->config->policies[policy].kind, "NetworkPolicy") == 0;
+	enum scope scope = pods ? SCOPE_PODS : SCOPE_PEERS;
 
 	*compiled = (struct compiled_rule){
 		.policy = policy,
 		.ref = add_ref(c, &c->config->policies[policy], ref, rule->at),
-		.spec = rule->selects_nobody ? SPEC_NOBODY : add_spec(c, &rule->peers),
+		.spec = rule->selects_nobody ? SPEC_NOBODY : add_spec(c, &rule->peers, scope),
 		.ports = PORTS_ALL,
 		.direction = rule->direction,
 		.deny = rule->deny,
