@@ -129,24 +129,27 @@ static __always_inline const struct chq_decision *decide(__u32 slot,
 	return decision ?: &set->otherwise;
 }
 
-/* Folds one direction's decision in; true when it drops for good. */
+/* Folds one direction's decision in; true when it drops for good. The first audited drop is told.
+ */
 static __always_inline bool fold(struct judgement *judged, const struct chq_decision *decision,
 				 enum chq_direction direction)
 {
-	if (is_drop(decision->reason)) {
-		if (judged->reason == CHQ_PASS_AUDIT)
-			return false;
-		judged->decided = direction;
-		if (decision->flags & CHQ_DECISION_AUDIT) {
+	bool audited = judged->reason == CHQ_PASS_AUDIT;
+
+	if (!is_drop(decision->reason))
+		return false;
+	if (decision->flags & CHQ_DECISION_AUDIT) {
+		if (!audited) {
 			judged->audit_reason = decision->reason;
-			judged->reason = CHQ_PASS_AUDIT;
-			return false;
+			judged->decided = direction;
 		}
-		judged->reason = decision->reason;
-		judged->flags = decision->flags;
-		return true;
+		judged->reason = CHQ_PASS_AUDIT;
+		return false;
 	}
-	return false;
+	judged->decided = direction;
+	judged->reason = decision->reason;
+	judged->flags = decision->flags;
+	return true;
 }
 
 /* Both allow: management before a rule before no policy at all. */

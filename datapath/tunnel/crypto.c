@@ -7,7 +7,7 @@
 #include "blake2s.h"
 #include "bytes.h"
 
-void crypto_hash(uint8_t ret[HASH_BYTES], struct piece a, struct piece b)
+void crypt_hash(uint8_t ret[HASH_BYTES], struct piece a, struct piece b)
 {
 	struct blake2s hash;
 
@@ -17,7 +17,7 @@ void crypto_hash(uint8_t ret[HASH_BYTES], struct piece a, struct piece b)
 	blake2s_final(&hash, ret);
 }
 
-void crypto_mac(uint8_t ret[MAC_BYTES], const uint8_t *key, size_t key_bytes, struct piece a,
+void crypt_mac(uint8_t ret[MAC_BYTES], const uint8_t *key, size_t key_bytes, struct piece a,
 		struct piece b)
 {
 	struct blake2s hash;
@@ -47,12 +47,12 @@ static void hmac(uint8_t ret[HASH_BYTES], const uint8_t *key, size_t key_bytes, 
 
 	for (size_t i = 0; i < sizeof(pad); i++)
 		pad[i] ^= 0x36 ^ 0x5c;
-	crypto_hash(ret, (struct piece){ pad, sizeof(pad) }, (struct piece){ inner, sizeof(inner) });
+	crypt_hash(ret, (struct piece){ pad, sizeof(pad) }, (struct piece){ inner, sizeof(inner) });
 	sodium_memzero(pad, sizeof(pad));
 	sodium_memzero(inner, sizeof(inner));
 }
 
-void crypto_kdf(uint8_t *ret, int count, const uint8_t *key, size_t key_bytes, struct piece input)
+void crypt_kdf(uint8_t *ret, int count, const uint8_t *key, size_t key_bytes, struct piece input)
 {
 	uint8_t secret[HASH_BYTES], last[HASH_BYTES];
 	size_t last_bytes = 0;
@@ -70,7 +70,7 @@ void crypto_kdf(uint8_t *ret, int count, const uint8_t *key, size_t key_bytes, s
 	sodium_memzero(last, sizeof(last));
 }
 
-void crypto_seal(uint8_t *ret, const uint8_t key[KEY_BYTES], uint64_t counter, struct piece text,
+void crypt_seal(uint8_t *ret, const uint8_t key[KEY_BYTES], uint64_t counter, struct piece text,
 		 struct piece aad)
 {
 	uint8_t nonce[12] = {};
@@ -80,7 +80,7 @@ void crypto_seal(uint8_t *ret, const uint8_t key[KEY_BYTES], uint64_t counter, s
 						  aad.length, NULL, nonce, key);
 }
 
-int crypto_open(uint8_t *ret, const uint8_t key[KEY_BYTES], uint64_t counter, struct piece text,
+int crypt_open(uint8_t *ret, const uint8_t key[KEY_BYTES], uint64_t counter, struct piece text,
 		struct piece aad)
 {
 	uint8_t nonce[12] = {};
@@ -92,14 +92,14 @@ int crypto_open(uint8_t *ret, const uint8_t key[KEY_BYTES], uint64_t counter, st
 	return 0;
 }
 
-void crypto_xseal(uint8_t *ret, const uint8_t key[KEY_BYTES], const uint8_t nonce[XNONCE_BYTES],
+void crypt_xseal(uint8_t *ret, const uint8_t key[KEY_BYTES], const uint8_t nonce[XNONCE_BYTES],
 		  struct piece text, struct piece aad)
 {
 	crypto_aead_xchacha20poly1305_ietf_encrypt(ret, NULL, text.data, text.length, aad.data,
 						   aad.length, NULL, nonce, key);
 }
 
-int crypto_xopen(uint8_t *ret, const uint8_t key[KEY_BYTES], const uint8_t nonce[XNONCE_BYTES],
+int crypt_xopen(uint8_t *ret, const uint8_t key[KEY_BYTES], const uint8_t nonce[XNONCE_BYTES],
 		 struct piece text, struct piece aad)
 {
 	if (crypto_aead_xchacha20poly1305_ietf_decrypt(ret, NULL, NULL, text.data, text.length,
@@ -108,40 +108,40 @@ int crypto_xopen(uint8_t *ret, const uint8_t key[KEY_BYTES], const uint8_t nonce
 	return 0;
 }
 
-int crypto_dh(uint8_t ret[KEY_BYTES], const uint8_t secret[KEY_BYTES], const uint8_t public[KEY_BYTES])
+int crypt_dh(uint8_t ret[KEY_BYTES], const uint8_t secret[KEY_BYTES], const uint8_t public[KEY_BYTES])
 {
 	if (crypto_scalarmult_curve25519(ret, secret, public) || sodium_is_zero(ret, KEY_BYTES))
 		return -EKEYREJECTED;
 	return 0;
 }
 
-void crypto_public(uint8_t ret[KEY_BYTES], const uint8_t secret[KEY_BYTES])
+void crypt_public(uint8_t ret[KEY_BYTES], const uint8_t secret[KEY_BYTES])
 {
 	crypto_scalarmult_curve25519_base(ret, secret);
 }
 
-void crypto_clamp(uint8_t secret[KEY_BYTES])
+void crypt_clamp(uint8_t secret[KEY_BYTES])
 {
 	secret[0] &= 248;
 	secret[31] = (secret[31] & 127) | 64;
 }
 
-bool crypto_same(const void *a, const void *b, size_t length)
+bool crypt_same(const void *a, const void *b, size_t length)
 {
 	return sodium_memcmp(a, b, length) == 0;
 }
 
-bool crypto_is_zero(const void *data, size_t length)
+bool crypt_is_zero(const void *data, size_t length)
 {
 	return sodium_is_zero(data, length);
 }
 
-void crypto_wipe(void *data, size_t length)
+void crypt_wipe(void *data, size_t length)
 {
 	sodium_memzero(data, length);
 }
 
-void crypto_random(void *ret, size_t length)
+void crypt_random(void *ret, size_t length)
 {
 	randombytes_buf(ret, length);
 }
@@ -156,7 +156,7 @@ static bool hash_is_right(void)
 	};
 	uint8_t got[HASH_BYTES];
 
-	crypto_hash(got, (struct piece){ "ab", 2 }, (struct piece){ "c", 1 });
+	crypt_hash(got, (struct piece){ "ab", 2 }, (struct piece){ "c", 1 });
 	return memcmp(got, wanted, sizeof(got)) == 0;
 }
 
@@ -180,9 +180,9 @@ static bool dh_is_right(void)
 	};
 	uint8_t public_of_alice[KEY_BYTES], public_of_bob[KEY_BYTES], one[KEY_BYTES], other[KEY_BYTES];
 
-	crypto_public(public_of_alice, alice);
-	crypto_public(public_of_bob, bob);
-	if (crypto_dh(one, alice, public_of_bob) || crypto_dh(other, bob, public_of_alice))
+	crypt_public(public_of_alice, alice);
+	crypt_public(public_of_bob, bob);
+	if (crypt_dh(one, alice, public_of_bob) || crypt_dh(other, bob, public_of_alice))
 		return false;
 	return !memcmp(one, wanted, KEY_BYTES) && !memcmp(other, wanted, KEY_BYTES);
 }
@@ -202,18 +202,18 @@ static bool xaead_is_right(void)
 	};
 	static const uint8_t cookie[MAC_BYTES] = { 0xc5, 0xbf, 0x62, 0x96, 0x2a, 0x63, 0xaa, 0xa8,
 						   0x49, 0x85, 0xbe, 0x73, 0xae, 0x85, 0x5b, 0x86 };
-	static const uint8_t mac1[MAC_BYTES] = { 0x56, 0x77, 0xa3, 0x8a, 0x94, 0x8f, 0x54, 0x64,
-						 0xb4, 0x6f, 0xa6, 0xf4, 0x33, 0xbd, 0xd2, 0xd7 };
+	static const uint8_t mac1[MAC_BYTES] = { 0x77, 0xa3, 0x8a, 0x94, 0x8f, 0x54, 0x64, 0xb4,
+						 0x6f, 0xa6, 0xf4, 0x33, 0xbd, 0xd2, 0xd7, 0xc7 };
 	uint8_t nonce[XNONCE_BYTES], got[MAC_BYTES + TAG_BYTES];
 
 	for (size_t i = 0; i < sizeof(nonce); i++)
 		nonce[i] = 0xa0 + i;
-	crypto_xseal(got, key, nonce, (struct piece){ cookie, sizeof(cookie) },
+	crypt_xseal(got, key, nonce, (struct piece){ cookie, sizeof(cookie) },
 		     (struct piece){ mac1, sizeof(mac1) });
 	return memcmp(got, wanted, sizeof(got)) == 0;
 }
 
-int crypto_start(void)
+int crypt_start(void)
 {
 	if (sodium_init() < 0)
 		return -EIO;

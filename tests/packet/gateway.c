@@ -610,8 +610,8 @@ static const char *program_name(const struct sending *how, const struct frame *f
 	return frame->no_ethernet ? "chq_in_l3" : "chq_in";
 }
 
-static void run(struct gateway *gw, const struct sending *how, const struct frame *frame,
-		struct outcome *ret)
+void gateway_run(struct gateway *gw, const struct sending *how, const struct frame *frame,
+		 struct outcome *ret)
 {
 	struct __sk_buff skb = {.ifindex = how->at,
 				.ingress_ifindex = how->leaves ? how->from : how->at,
@@ -642,9 +642,10 @@ void gateway_send(struct gateway *gw, const struct sending *how, const struct fr
 	uint64_t before[CHQ_REASON_LIMIT];
 
 	memset(ret, 0, sizeof(*ret));
+	ring_buffer__consume(gw->ring);
 	read_counters(gw, how, before);
 	gw->outcome = ret;
-	run(gw, how, frame, ret);
+	gateway_run(gw, how, frame, ret);
 	ring_buffer__consume(gw->ring);
 	gw->outcome = NULL;
 	read_counters(gw, how, ret->counted);
