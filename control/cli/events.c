@@ -3,25 +3,23 @@
 
 #include <string.h>
 
-/*
- * Each line of the stream is an object with the members that tools want, and
- * `text`, the line for people.
- */
-static int show_line(void *data, const char *line)
+/* Each line of the stream is an object; its member `line` is the one for people. */
+static int show_line(void *data, const char *text)
 {
 	const struct arguments *arguments = data;
-	const char *text;
-	json_t *event;
+	json_t *event = json_loads(text, 0, NULL);
+	const char *line = json_string_value(json_object_get(event, "line"));
+	const char *verdict = json_string_value(json_object_get(event, "verdict"));
 	json_int_t lost = 0;
 
-	if (wants_json(arguments)) {
-		puts(line);
-		return fflush(stdout);
+	if (arguments->drops && verdict && strcmp(verdict, "dropped") != 0) {
+		json_decref(event);
+		return 0;
 	}
-	event = json_loads(line, 0, NULL);
-	text = json_string_value(json_object_get(event, "text"));
-	if (text)
+	if (wants_json(arguments))
 		puts(text);
+	else if (line)
+		puts(line);
 	else if (json_unpack(event, "{s:I}", "lost", &lost) == 0)
 		printf("... %lld events lost: this reader is too slow\n", (long long)lost);
 	json_decref(event);
@@ -30,9 +28,5 @@ static int show_line(void *data, const char *line)
 
 int follow_events(const struct arguments *arguments)
 {
-	char path[64];
-
-	snprintf(path, sizeof(path), "/v1/events?follow=%d%s", arguments->follow,
-		 arguments->drops ? "&drops=1" : "");
-	return listen_to(arguments, path, show_line, (void *)arguments);
+	return listen_to(arguments, "/v1/events?follow=1", show_line, (void *)arguments);
 }

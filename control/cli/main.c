@@ -22,6 +22,9 @@ static const struct command policy_words[] = {
 	{"list", "[-o json]", "List the policies that are live", policy_list, ASKS, 0, 0, NULL},
 	{"validate", "DIR [-o json]", "Read and compile a directory; needs no daemon and no root",
 	 policy_validate, "output", 1, 1, NULL},
+	{"explain", "--from X --to Y --dport PORT[/PROTO] [-f DIR] [-o json]",
+	 "Say what becomes of a flow, and which rule says so", policy_explain,
+	 "run-dir output file from to dport proto icmp flows direction", 0, 0, NULL},
 	{},
 };
 

@@ -64,7 +64,7 @@ static void address_of(size_t number, struct chq_prefix *ipv4, struct chq_prefix
 	}
 }
 
-/* The list of endpoints is the reader's until somebody is added, then ours. */
+/* The list is the configuration's own, which frees it. */
 static int make_room(struct offline *offline)
 {
 	struct config *config = offline->config;
@@ -73,13 +73,10 @@ static int make_room(struct offline *offline)
 
 	if (config->n_endpoints < offline->room)
 		return 0;
-	list = calloc(room, sizeof(*list));
+	list = realloc(config->endpoints, room * sizeof(*list));
 	if (!list)
 		return -ENOMEM;
-	if (config->n_endpoints)
-		memcpy(list, config->endpoints, config->n_endpoints * sizeof(*list));
-	free(offline->endpoints);
-	offline->endpoints = config->endpoints = list;
+	config->endpoints = list;
 	offline->room = room;
 	return 0;
 }
@@ -109,7 +106,7 @@ static void free_added(struct offline *offline)
 {
 	struct config *config = offline->config;
 
-	for (size_t i = 0; offline->endpoints && i < config->n_endpoints; i++)
+	for (size_t i = 0; config && i < config->n_endpoints; i++)
 		if (strcmp(config->endpoints[i].name, ADDED_NAME) == 0)
 			free(config->endpoints[i].prefixes);
 }
@@ -119,6 +116,5 @@ void offline_free(struct offline *offline)
 	generation_free(give(offline->generation));
 	free_added(offline);
 	config_free(give(offline->config));
-	free(give(offline->endpoints));
 	registry_free(give(offline->identities));
 }

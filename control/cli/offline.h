@@ -9,8 +9,7 @@
 /* A directory read and compiled with no daemon, no kernel and no root. */
 struct offline {
 	struct config *config;
-	struct endpoint *endpoints; /* config's and those that were added; NULL: none was */
-	size_t room;		    /* in that list */
+	size_t room; /* in config->endpoints, once somebody was added */
 	struct registry *identities;
 	struct generation *generation;
 };

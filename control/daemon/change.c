@@ -10,13 +10,13 @@
 #include "daemon/addresses.h"
 #include "daemon/daemon.h"
 #include "daemon/history.h"
-#include "daemon/narrator.h"
 #include "daemon/notify.h"
 #include "daemon/ports.h"
 #include "daemon/stage.h"
 #include "daemon/state.h"
 #include "daemon/worker.h"
 #include "identity/registry.h"
+#include "observe/names.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 
@@ -485,7 +485,9 @@ static void on_compiled(void *data)
 		return;
 	}
 	make_live(change);
-	narrator_learn(daemon->narrator, daemon->live.number, daemon->live.generation);
+	if (names_learn(daemon->names, daemon->live.number, daemon->live.generation) < 0)
+		log_warn("events of generation %u come without names: out of memory",
+			 daemon->live.number);
 	if (change->kind != CHANGE_RECOMPILE)
 		keep(change);
 	ports_sync(daemon);

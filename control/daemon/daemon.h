@@ -18,7 +18,7 @@ struct api_server;
 struct registry;
 struct change;
 struct watch;
-struct narrator;
+struct names;
 
 /* What the daemon itself has made live. Empty while the kernel enforces an earlier daemon's. */
 struct live {
@@ -46,7 +46,7 @@ struct daemon {
 	struct datapath *datapath;
 	struct watch *watch;
 	struct registry *identities;
-	struct narrator *narrator; /* names for events */
+	struct names *names; /* what the numbers in events mean */
 	struct live live;
 	struct addresses own;
 	struct change *changing; /* the one under way, then those that wait */

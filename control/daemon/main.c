@@ -13,7 +13,6 @@
 #include "daemon/check.h"
 #include "daemon/daemon.h"
 #include "daemon/folder.h"
-#include "daemon/narrator.h"
 #include "daemon/news.h"
 #include "daemon/notify.h"
 #include "daemon/ports.h"
@@ -21,6 +20,7 @@
 #include "daemon/serve.h"
 #include "daemon/state.h"
 #include "daemon/worker.h"
+#include "observe/names.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 
@@ -90,7 +90,7 @@ static int start(struct daemon *daemon)
 	err = open_datapath(daemon);
 	if (err)
 		return err;
-	err = narrator_open(&daemon->narrator);
+	err = names_open(&daemon->names);
 	if (err)
 		return fail(err, "names for events");
 	err = serve_open(daemon);
@@ -113,7 +113,7 @@ static void stop(struct daemon *daemon)
 	api_server_close(daemon->api);
 	changes_drop(daemon);
 	news_close(daemon);
-	narrator_close(daemon->narrator);
+	names_close(daemon->names);
 	datapath_close(daemon->datapath);
 	generation_free(daemon->live.generation);
 	config_free(daemon->live.config);

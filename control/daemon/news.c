@@ -12,11 +12,11 @@
 #include "daemon/change.h"
 #include "daemon/daemon.h"
 #include "daemon/folder.h"
-#include "daemon/narrator.h"
 #include "daemon/notify.h"
 #include "daemon/ports.h"
 #include "daemon/show.h"
 #include "kernel/watch.h"
+#include "observe/flow.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 
@@ -90,14 +90,21 @@ static void on_watch(evutil_socket_t fd, short what, void *data)
 		ports_sync(daemon);
 }
 
+/* One line for programs, and in it, as its member `line`, the one for people. */
 static void tell_event(void *data, const struct chq_event *event)
 {
 	struct daemon *daemon = data;
-	cleanup_free char *line = NULL;
+	cleanup_free char *text = NULL, *line = NULL;
+	json_t *object;
 
 	if (!api_streams(daemon->api))
 		return;
-	line = narrator_line(daemon->narrator, event);
+	object = flow_json(daemon->names, event);
+	text = flow_text(daemon->names, event);
+	if (object && text)
+		json_object_set_new(object, "line", json_string(text));
+	line = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	json_decref(object);
 	if (line)
 		api_stream_send(daemon->api, line);
 }

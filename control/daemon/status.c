@@ -9,16 +9,11 @@
 #include "api/server.h"
 #include "api/version.h"
 #include "kernel/forwarding.h"
+#include "observe/flow.h"
 #include "util/addr.h"
 #include "util/cleanup.h"
 
 #define FLOWS_SHOWN_MOST 100000
-
-static const char *const reason_names[CHQ_REASON_LIMIT] = {
-#define X(name, action, text) [CHQ_##name] = #name,
-	CHQ_REASONS(X)
-#undef X
-};
 
 static json_t *lost_as_json(struct daemon *daemon)
 {
@@ -27,7 +22,7 @@ static json_t *lost_as_json(struct daemon *daemon)
 
 	for (unsigned reason = 0; reason < CHQ_REASON_MAX; reason++)
 		if (datapath_lost(daemon->datapath, reason, &events) == 0 && events)
-			json_object_set_new(lost, reason_names[reason], json_integer(events));
+			json_object_set_new(lost, reason_name(reason), json_integer(events));
 	return lost;
 }
 
@@ -57,7 +52,7 @@ static json_t *counters_of(struct daemon *daemon, uint16_t port, enum chq_direct
 	for (unsigned reason = 0; reason < CHQ_REASON_MAX; reason++)
 		if (datapath_counter(daemon->datapath, port, direction, reason, &counter) == 0 &&
 		    counter.packets)
-			json_object_set_new(all, reason_names[reason],
+			json_object_set_new(all, reason_name(reason),
 					    json_pack("{s:I, s:I}", "packets",
 						      (json_int_t)counter.packets, "bytes",
 						      (json_int_t)counter.bytes));
@@ -228,7 +223,7 @@ static int add_flow(void *data, const struct flow_row *row)
 			  end_as_json(&row->other, row->other_port), "state",
 			  row->flow.state < 6 ? states[row->flow.state] : "?", "proven",
 			  row->proven, "reason",
-			  reason < CHQ_REASON_MAX ? reason_names[reason] : "?", "generation",
+			  reason < CHQ_REASON_MAX ? reason_name(reason) : "?", "generation",
 			  (json_int_t)CHQ_FLOW_GENERATION(row->flow.verdict), "idleMs",
 			  (json_int_t)row->idle_ms, "expiresMs", (json_int_t)row->expires_ms,
 			  "pickedUp", (row->flow.flags & CHQ_FLOW_PICKED_UP) != 0, "translated",

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "cli/ends.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "identity/label.h"
+#include "util/addr.h"
+#include "util/cleanup.h"
+
+#define NAMESPACE_KEY	     "io.kubernetes.pod.namespace"
+#define NAMESPACE_LABELS_KEY "io.cilium.k8s.namespace.labels."
+
+enum end_kind { END_ADDRESS, END_ENDPOINT, END_LABELS, END_HOST, END_WORLD, END_REMOTE };
+
+/* What one name stands for. */
+struct learnt {
+	char *name;
+	enum end_kind kind;
+	int family; /* END_ADDRESS, END_WORLD: 4, 6, or 0 = either */
+	size_t endpoint;
+	struct chq_addr addr, ipv4, ipv6;
+	struct label *labels; /* END_LABELS: the list, whose texts lie in `text` */
+	char *text;
+	UT_hash_handle hh;
+};
+
+/* Endpoints by "namespace/name". */
+struct named {
+	char *name;
+	size_t number;
+	UT_hash_handle hh;
+};
+
+struct ends {
+	struct offline *offline;
+	struct learnt *learnt;
+	struct named *named;
+	size_t n_documented; /* endpoints of the documents; the others were added here */
+};
+
+static int index_endpoints(struct ends *ends)
+{
+	const struct config *config = ends->offline->config;
+	struct named *named;
+
+	for (size_t i = 0; i < config->n_endpoints; i++) {
+		named = calloc(1, sizeof(*named));
+		if (!named)
+			return -ENOMEM;
+		if (asprintf(&named->name, "%s/%s", config->endpoints[i].namespace,
+			     config->endpoints[i].name) < 0) {
+			free(named);
+			return -ENOMEM;
+		}
+		named->number = i;
+		HASH_ADD_KEYPTR(hh, ends->named, named->name, strlen(named->name), named);
+	}
+	return 0;
+}
+
+int ends_open(struct offline *offline, struct ends **ret)
+{
+	struct ends *ends = calloc(1, sizeof(*ends));
+	int err;
+
+	if (!ends)
+		return -ENOMEM;
+	ends->offline = offline;
+	ends->n_documented = offline->config->n_endpoints;
+	err = index_endpoints(ends);
+	if (err)
+		ends_free(ends);
+	else
+		*ret = ends;
+	return err;
+}
+
+static void learnt_free(struct learnt *learnt)
+{
+	free(learnt->name);
+	free(learnt->labels);
+	free(learnt->text);
+	free(learnt);
+}
+
+void ends_free(struct ends *ends)
+{
+	struct learnt *learnt, *next;
+	struct named *named, *then;
+
+	if (!ends)
+		return;
+	HASH_ITER (hh, ends->learnt, learnt, next) {
+		HASH_DEL(ends->learnt, learnt);
+		learnt_free(learnt);
+	}
+	HASH_ITER (hh, ends->named, named, then) {
+		HASH_DEL(ends->named, named);
+		free(named->name);
+		free(named);
+	}
+	free(ends);
+}
+
+/* "a=b,k8s:c=d": cut in place. The text stays, the labels point into it. */
+static int cut_labels(struct learnt *learnt, size_t *ret_count)
+{
+	char *rest = learnt->text, *part, *colon, *equals;
+	size_t count = 1;
+
+	for (const char *at = rest; *at; at++)
+		count += *at == ',';
+	/* room for the namespace's own label, and for the labels that it has */
+	learnt->labels = calloc(count + 1, sizeof(*learnt->labels));
+	if (!learnt->labels)
+		return -ENOMEM;
+	count = 0;
+	while ((part = strsep(&rest, ","))) {
+		struct label *label = &learnt->labels[count++];
+
+		equals = strchr(part, '=');
+		if (equals)
+			*equals = '\0';
+		colon = strchr(part, ':');
+		if (colon)
+			*colon = '\0';
+		label->source = colon ? part : "k8s";
+		label->key = colon ? colon + 1 : part;
+		label->value = equals ? equals + 1 : "";
+		if (!*label->key || !*label->source)
+			return -EINVAL;
+	}
+	*ret_count = count;
+	return 0;
+}
+
+static const char *label_value(const struct labels *labels, const char *key)
+{
+	for (size_t i = 0; i < labels->count; i++)
+		if (strcmp(labels->list[i].source, "k8s") == 0 &&
+		    strcmp(labels->list[i].key, key) == 0)
+			return labels->list[i].value;
+	return NULL;
+}
+
+static const struct endpoint *somebody_in(const struct ends *ends, const char *namespace)
+{
+	const struct config *config = ends->offline->config;
+
+	for (size_t i = 0; i < ends->n_documented; i++)
+		if (strcmp(config->endpoints[i].namespace, namespace) == 0)
+			return &config->endpoints[i];
+	return NULL;
+}
+
+/* Whoever has labels is in a namespace, "default" unless they say, and has its labels too. */
+static int add_namespace(const struct ends *ends, struct learnt *learnt, struct labels *labels)
+{
+	const char *namespace = label_value(labels, NAMESPACE_KEY);
+	const struct endpoint *neighbour;
+	struct label *list;
+
+	if (!namespace) {
+		namespace = "default";
+		learnt->labels[labels->count++] = (struct label){"k8s", NAMESPACE_KEY, namespace};
+	}
+	neighbour = somebody_in(ends, namespace);
+	for (size_t i = 0; neighbour && i < neighbour->labels.count; i++) {
+		const struct label *label = &neighbour->labels.list[i];
+
+		if (strncmp(label->key, NAMESPACE_LABELS_KEY, strlen(NAMESPACE_LABELS_KEY)) != 0)
+			continue;
+		list = realloc(learnt->labels, (labels->count + 1) * sizeof(*list));
+		if (!list)
+			return -ENOMEM;
+		learnt->labels = list;
+		list[labels->count++] = *label;
+	}
+	labels->list = learnt->labels;
+	return 0;
+}
+
+static int learn_labels(struct ends *ends, struct learnt *learnt, bool reserved)
+{
+	struct labels labels = {};
+	int err = cut_labels(learnt, &labels.count);
+
+	labels.list = learnt->labels;
+	if (!err && !reserved)
+		err = add_namespace(ends, learnt, &labels);
+	if (err)
+		return err;
+	labels_sort(&labels);
+	learnt->kind = END_LABELS;
+	learnt->endpoint = ends->offline->config->n_endpoints;
+	return offline_add(ends->offline, &labels, &learnt->ipv4, &learnt->ipv6);
+}
+
+static int learn_reserved(struct ends *ends, struct learnt *learnt)
+{
+	static const struct {
+		const char *name;
+		enum end_kind kind;
+		int family;
+	} special[] = {
+		{"reserved:host", END_HOST, 0},
+		{"reserved:world", END_WORLD, 0},
+		{"reserved:world-ipv4", END_WORLD, 4},
+		{"reserved:world-ipv6", END_WORLD, 6},
+	};
+
+	for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++) {
+		if (strcmp(learnt->name, special[i].name) == 0) {
+			learnt->kind = special[i].kind;
+			learnt->family = special[i].family;
+			return 0;
+		}
+	}
+	if (strcmp(learnt->name, "reserved:remote-node") == 0 && ends->offline->config->n_peers) {
+		learnt->kind = END_REMOTE;
+		return 0;
+	}
+	return learn_labels(ends, learnt, true);
+}
+
+static int learn_endpoint(const struct ends *ends, struct learnt *learnt)
+{
+	cleanup_free char *whole = NULL;
+	struct named *named;
+
+	if (asprintf(&whole, "%s%s", strchr(learnt->name, '/') ? "" : "default/", learnt->name) < 0)
+		return -ENOMEM;
+	HASH_FIND_STR(ends->named, whole, named);
+	if (!named)
+		return -ENOENT;
+	learnt->kind = END_ENDPOINT;
+	learnt->endpoint = named->number;
+	return 0;
+}
+
+static int learn(struct ends *ends, struct learnt *learnt)
+{
+	if (strncmp(learnt->name, "reserved:", 9) == 0)
+		return learn_reserved(ends, learnt);
+	if (strchr(learnt->name, '='))
+		return learn_labels(ends, learnt, false);
+	if (addr_parse(learnt->name, &learnt->addr) == 0) {
+		learnt->kind = END_ADDRESS;
+		learnt->family = addr_is_ipv4(&learnt->addr) ? 4 : 6;
+		return 0;
+	}
+	return learn_endpoint(ends, learnt);
+}
+
+int ends_learn(struct ends *ends, const char *name, char refusal[ENDS_REFUSAL_BYTES])
+{
+	struct learnt *learnt;
+	int err;
+
+	HASH_FIND_STR(ends->learnt, name, learnt);
+	if (learnt)
+		return 0;
+	learnt = calloc(1, sizeof(*learnt));
+	if (!learnt)
+		return -ENOMEM;
+	learnt->name = strdup(name);
+	learnt->text = strdup(name);
+	err = learnt->name && learnt->text ? learn(ends, learnt) : -ENOMEM;
+	if (err) {
+		snprintf(
+			refusal, ENDS_REFUSAL_BYTES,
+			err == -ENOENT
+				? "\"%.100s\": no such endpoint, and no address, labels (a=b) or reserved:NAME"
+				: "\"%.100s\" is no address, NAMESPACE/NAME, labels (a=b) or reserved:NAME",
+			name);
+		learnt_free(learnt);
+		return err;
+	}
+	HASH_ADD_KEYPTR(hh, ends->learnt, learnt->name, strlen(learnt->name), learnt);
+	return 0;
+}
+
+/* The first address of this family that one of the prefixes has. */
+static int pick_address(const struct chq_prefix *prefixes, size_t count, bool ipv6,
+			struct chq_addr *ret)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (addr_is_ipv4(&prefixes[i].addr) != ipv6) {
+			*ret = prefixes[i].addr;
+			return 0;
+		}
+	}
+	return -EAFNOSUPPORT;
+}
+
+/* An address that no document speaks of. */
+static int pick_world(const struct generation *generation, bool ipv6, struct chq_addr *ret)
+{
+	static const char *const tried4[] = {"198.18.0.1", "198.51.100.1", "203.0.113.1",
+					     "192.0.2.1",  "8.8.8.8",	   "1.1.1.1",
+					     "100.64.0.1", "223.255.255.1"};
+	static const char *const tried6[] = {"2001:db8:ffff::1", "2001:2::1",	 "3fff::1",
+					     "2606:4700::1",	 "2001:4860::1", "2a00::1",
+					     "2c00::1",		 "2400::1"};
+	const chq_identity wanted = ipv6 ? CHQ_ID_WORLD_IPV6 : CHQ_ID_WORLD_IPV4;
+
+	for (size_t i = 0; i < sizeof(tried4) / sizeof(tried4[0]); i++) {
+		addr_parse(ipv6 ? tried6[i] : tried4[i], ret);
+		if (generation_entry(generation, ret)->identity == wanted)
+			return 0;
+	}
+	return 0; /* the documents leave little of the world: any of it is as good */
+}
+
+static int pick_remote(const struct ends *ends, bool ipv6, struct chq_addr *ret)
+{
+	const struct config *config = ends->offline->config;
+	int err = -EAFNOSUPPORT;
+
+	for (size_t i = 0; err && i < config->n_peers; i++)
+		err = pick_address(config->peers[i].prefixes, config->peers[i].n_prefixes, ipv6,
+				   ret);
+	return err;
+}
+
+static int find_address(const struct ends *ends, const struct learnt *learnt, bool ipv6,
+			struct chq_addr *ret)
+{
+	const struct endpoint *endpoint = &ends->offline->config->endpoints[learnt->endpoint];
+
+	switch (learnt->kind) {
+	case END_ADDRESS:
+		*ret = learnt->addr;
+		return addr_is_ipv4(ret) == ipv6 ? -EAFNOSUPPORT : 0;
+	case END_ENDPOINT:
+		return pick_address(endpoint->prefixes, endpoint->n_prefixes, ipv6, ret);
+	case END_LABELS:
+		*ret = ipv6 ? learnt->ipv6 : learnt->ipv4;
+		return 0;
+	case END_WORLD:
+		return pick_world(ends->offline->generation, ipv6, ret);
+	case END_REMOTE:
+		return pick_remote(ends, ipv6, ret);
+	default:
+		return -EAFNOSUPPORT;
+	}
+}
+
+int ends_find(const struct ends *ends, const char *name, bool ipv6, struct end *ret)
+{
+	const struct generation *generation = ends->offline->generation;
+	struct end end = {.name = name};
+	struct learnt *learnt;
+	int err;
+
+	HASH_FIND_STR(ends->learnt, name, learnt);
+	if (!learnt)
+		return -ENOENT;
+	if (learnt->kind == END_HOST) {
+		end.entry = &generation->own;
+		*ret = end;
+		return 0;
+	}
+	err = find_address(ends, learnt, ipv6, &end.addr);
+	if (err)
+		return err;
+	end.has_addr = true;
+	end.entry = generation_entry(generation, &end.addr);
+	if (learnt->kind == END_ENDPOINT || learnt->kind == END_LABELS)
+		end.endpoint = &ends->offline->config->endpoints[learnt->endpoint];
+	*ret = end;
+	return 0;
+}
+
+int ends_family(const struct ends *ends, const char *name)
+{
+	struct chq_addr addr;
+	struct learnt *learnt;
+	bool ipv4, ipv6;
+
+	HASH_FIND_STR(ends->learnt, name, learnt);
+	if (!learnt || learnt->kind == END_HOST || learnt->kind == END_LABELS)
+		return 0;
+	if (learnt->kind == END_ADDRESS || learnt->kind == END_WORLD)
+		return learnt->family;
+	ipv4 = find_address(ends, learnt, false, &addr) == 0;
+	ipv6 = find_address(ends, learnt, true, &addr) == 0;
+	return ipv4 == ipv6 ? 0 : ipv4 ? 4 : 6;
+}
