@@ -85,14 +85,6 @@ static bool eligible(const struct compiler *c, const struct cidr_rule *rule, enu
 					     : gateway->cidr_matches_nodes;
 }
 
-static int compare_lengths_in_families(const struct chq_prefix *a, const struct chq_prefix *b)
-{
-	bool left = a->length_bits >= 96 && addr_is_ipv4(&a->addr);
-	bool right = b->length_bits >= 96 && addr_is_ipv4(&b->addr);
-
-	return left != right ? (left ? -1 : 1) : prefix_compare(a, b);
-}
-
 static uint32_t find_cidr(const struct compiler *c, const struct chq_prefix *prefix)
 {
 	uint32_t low = 1, high = c->n_cidrs;
@@ -100,12 +92,17 @@ static uint32_t find_cidr(const struct compiler *c, const struct chq_prefix *pre
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 
-		if (compare_lengths_in_families(&c->cidrs[middle], prefix) < 0)
+		if (rows_compare(&c->cidrs[middle], prefix) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	return low;
+}
+
+static bool same_family(const struct chq_prefix *a, const struct chq_prefix *b)
+{
+	return rows_is_ipv4(a) == rows_is_ipv4(b);
 }
 
 /* Sorted as they are, the prefixes inside one follow it: up to which number? */
@@ -115,8 +112,7 @@ static uint32_t *find_ends(struct compiler *c)
 	uint32_t *open = arena_array(c->scratch, uint32_t, c->n_cidrs + 2), depth = 0;
 
 	for (uint32_t i = 1; i <= c->n_cidrs; i++) {
-		while (depth && (addr_is_ipv4(&c->cidrs[open[depth - 1]].addr) !=
-					 addr_is_ipv4(&c->cidrs[i].addr) ||
+		while (depth && (!same_family(&c->cidrs[open[depth - 1]], &c->cidrs[i]) ||
 				 !prefix_contains(&c->cidrs[open[depth - 1]], &c->cidrs[i])))
 			end[open[--depth]] = i;
 		open[depth++] = i;
@@ -126,12 +122,24 @@ static uint32_t *find_ends(struct compiler *c)
 	return end;
 }
 
+/* A hole may be wider than the prefix, where a group of prefixes shares one list of holes. */
+static bool is_all_hole(const struct cidr_rule *rule)
+{
+	for (size_t i = 0; i < rule->excepts; i++)
+		if (same_family(&rule->except[i], &rule->prefix) &&
+		    prefix_contains(&rule->except[i], &rule->prefix))
+			return true;
+	return false;
+}
+
 /* Those inside the rule's prefix and in none of its holes. */
 static uint32_t cidr_members(struct compiler *c, const struct cidr_rule *rule, const uint32_t *end,
 			     uint32_t *ret)
 {
 	uint32_t start = find_cidr(c, &rule->prefix), count = 0, n = start;
 
+	if (is_all_hole(rule))
+		return 0;
 	for (size_t i = 0; i < rule->excepts; i++)
 		c->left_out[find_cidr(c, &rule->except[i])] = true;
 	while (n < end[start]) {
@@ -448,7 +456,7 @@ static uint32_t subject_of(struct compiler *c, const struct row *row)
 	struct subject_class subject = {
 		.group = set->subject_group,
 		.host = set->category == CATEGORY_HOST,
-		.managed = guard && row->managed && set->category == CATEGORY_ENDPOINT,
+		.managed = guard && row->managed,
 		.example = set->identity,
 	};
 	uint32_t words[4], number;

@@ -253,6 +253,10 @@ int listing_write(struct compiler *c);
 uint32_t who_label_set(struct compiler *c, const struct labels *labels, enum category category);
 uint32_t who_actor(struct compiler *c, struct actor actor);
 
+/* rows.c: order of rows and CIDR prefixes, families apart */
+int rows_compare(const void *a, const void *b);
+bool rows_is_ipv4(const struct chq_prefix *prefix);
+
 /* selectors.c */
 int selectors_match(struct compiler *c);
 

@@ -25,14 +25,14 @@ static const struct chq_prefix all_ipv4 = {
 };
 static const struct chq_prefix all_ipv6 = {};
 
-static bool is_ipv4(const struct chq_prefix *prefix)
+bool rows_is_ipv4(const struct chq_prefix *prefix)
 {
 	return prefix->length_bits >= 96 && addr_is_ipv4(&prefix->addr);
 }
 
-static int compare_in_families(const void *a, const void *b)
+int rows_compare(const void *a, const void *b)
 {
-	int left = !is_ipv4(a), right = !is_ipv4(b);
+	int left = !rows_is_ipv4(a), right = !rows_is_ipv4(b);
 
 	return left != right ? left - right : prefix_compare(a, b);
 }
@@ -40,7 +40,7 @@ static int compare_in_families(const void *a, const void *b)
 static int compare_claims(const void *a, const void *b)
 {
 	const struct claim *left = a, *right = b;
-	int order = compare_in_families(&left->prefix, &right->prefix);
+	int order = rows_compare(&left->prefix, &right->prefix);
 
 	if (order)
 		return order;
@@ -151,7 +151,7 @@ static void take_claim(struct compiler *c, struct row *row, const struct claim *
 {
 	switch (claim->kind) {
 	case CLAIM_CIDR:
-		if (!row->cidr || compare_in_families(&c->cidrs[row->cidr], &row->prefix) != 0) {
+		if (!row->cidr || rows_compare(&c->cidrs[row->cidr], &row->prefix) != 0) {
 			row->cidr = ++c->n_cidrs;
 			c->cidrs[row->cidr] = row->prefix;
 		}
@@ -176,7 +176,7 @@ static void take_claim(struct compiler *c, struct row *row, const struct claim *
 static struct row inherit(const struct compiler *c, const struct chq_prefix *prefix,
 			  uint32_t parent)
 {
-	struct row row = {.actor = is_ipv4(prefix) ? ACTOR_WORLD4 : ACTOR_WORLD6};
+	struct row row = {.actor = rows_is_ipv4(prefix) ? ACTOR_WORLD4 : ACTOR_WORLD6};
 
 	if (parent != NOBODY)
 		row = c->rows[parent];
@@ -196,7 +196,7 @@ static uint32_t find_parent(const struct compiler *c, const struct chq_prefix *p
 {
 	uint32_t parent = c->n_rows ? c->n_rows - 1 : NOBODY;
 
-	while (parent != NOBODY && (is_ipv4(&c->rows[parent].prefix) != is_ipv4(prefix) ||
+	while (parent != NOBODY && (rows_is_ipv4(&c->rows[parent].prefix) != rows_is_ipv4(prefix) ||
 				    !prefix_contains(&c->rows[parent].prefix, prefix)))
 		parent = c->rows[parent].parent;
 	return parent;
@@ -249,7 +249,7 @@ static const struct labels *cidr_labels(struct compiler *c, const struct chq_pre
 	labels->count = 2;
 	labels->list[0] = (struct label){"cidr", arena_text(c->keep, text, strlen(text)), ""};
 	labels->list[1] =
-		(struct label){"reserved", is_ipv4(prefix) ? "world-ipv4" : "world-ipv6", ""};
+		(struct label){"reserved", rows_is_ipv4(prefix) ? "world-ipv4" : "world-ipv6", ""};
 	return labels;
 }
 
@@ -281,7 +281,7 @@ int rows_name(struct compiler *c)
 
 		if (!is_world(c, row) || row->parent == NOBODY)
 			continue;
-		if (compare_in_families(&c->cidrs[row->cidr], &row->prefix) != 0) {
+		if (rows_compare(&c->cidrs[row->cidr], &row->prefix) != 0) {
 			row->actor = c->rows[row->parent].actor;
 			continue;
 		}
