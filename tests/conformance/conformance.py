@@ -33,7 +33,7 @@ ENTITY = ("100.124.0.1", "fd7c::1")
 NAMESPACE = "k8s:io.kubernetes.pod.namespace"
 
 # What needs more than layers 3 and 4; refused by this name.
-UNSERVED = ("rules", "toFQDNs", "toServices", "authentication", "http", "dns")
+UNSERVED = ("toFQDNs", "toServices", "authentication", "http", "dns")
 
 
 class Case:

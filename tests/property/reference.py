@@ -544,7 +544,8 @@ class CiliumRule:
             return [SelectorPeers(self.peer_selector(item),
                                   field + (" [{}]" if not item else "")) for item in items]
         if kind == "Nodes":
-            return [SelectorPeers(Selector(item), field, ("host", "remote")) for item in items]
+            # Other nodes only: Cilium adds that reserved:remote-node must be there.
+            return [SelectorPeers(Selector(item), field, ("remote",)) for item in items]
         if kind == "Entities":
             return [EntityPeers(item) for item in items]
         if kind == "CIDR":
@@ -773,8 +774,10 @@ class World:
         egress = flow.egress and self.side("egress", source, target, flow, target)
         ingress = flow.ingress and self.side("ingress", target, source, flow, target)
         if self.is_management(flow, target):
-            egress = egress and Side(MANAGEMENT, decided={"management"})
-            ingress = ingress and Side(MANAGEMENT, decided={"management"})
+            guard = Side(MANAGEMENT, decided={"management"})
+            ingress = ingress and guard
+            if egress and source.kind == "endpoint":
+                egress = guard
         return Verdict(egress or None, ingress or None)
 
     def is_management(self, flow, target):
@@ -786,9 +789,7 @@ class World:
         policies = self.policies_of(subject)
         side = self.judge(direction, subject, policies, peer, flow, target)
         if side.verdict in DROPS:
-            by = self.audited(direction, subject, policies, peer, flow, target)
-            if by:
-                side = Side(side.verdict, True, side.decided | {by})
+            side = self.watched(side, direction, subject, policies, peer, flow, target)
         return side
 
     def policies_of(self, subject):
@@ -796,18 +797,19 @@ class World:
             return []
         return [policy for policy in self.policies if policy.selects(subject)]
 
-    def audited(self, direction, subject, policies, peer, flow, target):
+    def watched(self, side, direction, subject, policies, peer, flow, target):
         """A drop passes, and is told, where whoever or whatever wants it is only watched."""
-        if self.audit:
-            return "audit gateway"
-        if subject.audit:
-            return "audit endpoint"
+        if self.audit or subject.audit:
+            by = "audit gateway" if self.audit else "audit endpoint"
+            return Side(side.verdict, True, side.decided | {by})
         if not any(policy.audit for policy in policies):
-            return None
+            return side
         # A watched policy's denials do not count: would the others still drop it?
         enforced = [p if not p.audit else without_denials(p) for p in policies]
         rest = self.judge(direction, subject, enforced, peer, flow, target)
-        return "audit policy" if rest.verdict not in DROPS else None
+        if rest.verdict in DROPS:
+            return side
+        return Side(side.verdict, True, side.decided | {"audit policy"})
 
     def judge(self, direction, subject, policies, peer, flow, target):
         """What these policies, which all select the subject, say of the peer."""

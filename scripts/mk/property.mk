@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+# The reference evaluator against the compiled tables and the checkpoint: on random documents, on
+# named cases, and on other projects' cases.
+
+PROPERTY_CASES  ?= 30000
+PROPERTY_SEED   ?= 20000
+CHASQUI_CONFORMANCE ?= ../shared/conformance
+PYTHON ?= /usr/bin/python3
+
+property = $(BUILD)/tests/property/property
+property_objects = $(call room,tests/property) $(think) $(addprefix $(BUILD)/control/kernel/,tables.o refusal.o)
+
+$(BUILD)/tests/property/checkpoint.o: CPPFLAGS += -I$(BUILD)
+
+$(property): $(property_objects)
+	$(CC) $(LDFLAGS) $^ -lbpf -lyaml -lxxhash -lcap-ng -o $@
+
+# Left behind for a replay: `property --checkpoint DIRECTORY` takes a single batch too.
+check-property:: $(property)
+	@rm -rf $(BUILD)/property
+	@$(PYTHON) tests/property/generate.py $(BUILD)/property/random --cases $(PROPERTY_CASES) \
+		--seed $(PROPERTY_SEED)
+	@$(property) --checkpoint $(BUILD)/property/random
+
+check-conformance:: $(property)
+	@if [ ! -e $(CHASQUI_CONFORMANCE)/k8s_netpol_cases.yaml ]; then \
+		echo "SKIP conformance: no case files in $(CHASQUI_CONFORMANCE) (set CHASQUI_CONFORMANCE)"; \
+	else rm -rf $(BUILD)/conformance && \
+		$(PYTHON) tests/conformance/conformance.py $(CHASQUI_CONFORMANCE) $(BUILD)/conformance && \
+		$(property) $(BUILD)/conformance; fi
+
+check-packet:: check-property check-conformance
+
+.PHONY: check-property check-conformance
