@@ -12,12 +12,9 @@
 
 /* Rows a call of the sweeper: some milliseconds. */
 #define SWEEP_ROWS 4096
-#define TICK_MS	   ((1u << CHQ_TICK_SHIFT) / 1000000)
-
-static enum chq_timeout udp_timeout(bool proven)
-{
-	return proven ? CHQ_TIMEOUT_UDP : CHQ_TIMEOUT_UDP_NEW;
-}
+/* A tuple that is used again as soon as its flow has expired must not lose the new one. */
+#define SWEEP_GRACE_TICKS 64
+#define TICK_MS		  ((1u << CHQ_TICK_SHIFT) / 1000000)
 
 static enum chq_timeout tcp_timeout(const struct chq_flow *flow)
 {
@@ -35,14 +32,14 @@ static enum chq_timeout tcp_timeout(const struct chq_flow *flow)
 /* Which idle time holds for a flow; the programs reckon the same way. */
 static enum chq_timeout timeout_of(const struct chq_flow *flow, uint8_t protocol, bool proven)
 {
-	if (flow->state == CHQ_FLOW_DENIED)
+	if (flow->state == CHQ_FLOW_DENIED && !proven)
 		return CHQ_TIMEOUT_DENIED;
 	switch (protocol) {
 	case IPPROTO_TCP:
 		return tcp_timeout(flow);
 	case IPPROTO_UDP:
 	case IPPROTO_SCTP:
-		return udp_timeout(proven);
+		return flow->state == CHQ_FLOW_NEW ? CHQ_TIMEOUT_UDP_NEW : CHQ_TIMEOUT_UDP;
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
 		return CHQ_TIMEOUT_ICMP;
@@ -56,20 +53,22 @@ struct flow_walk {
 	int (*each)(void *data, const struct flow_row *row);
 	void *data;
 	uint32_t now;
+	uint32_t grace; /* ticks beyond its idle time that a flow is let be */
 	bool proven, ipv6;
 };
 
 static void set_times(const struct flow_walk *walk, struct flow_row *row)
 {
 	enum chq_timeout which = timeout_of(&row->flow, row->protocol, walk->proven);
-	uint32_t limit = walk->datapath->config->timeout_ticks[which];
+	uint32_t limit = walk->datapath->config->timeout_ticks[which] + walk->grace;
 	uint32_t idle = walk->now - row->flow.seen_tick;
 
 	/* Seen since the walk began. */
 	if ((int32_t)idle < 0)
 		idle = 0;
 	row->idle_ms = idle * TICK_MS;
-	row->expires_ms = idle < limit ? (limit - idle) * TICK_MS : 0;
+	/* In its last tick a flow is still known. */
+	row->expires_ms = idle <= limit ? (limit - idle + 1) * TICK_MS : 0;
 }
 
 static void set_ends(const void *key, bool ipv6, int end, struct chq_addr *addr, uint16_t *port)
@@ -234,13 +233,15 @@ static int sweep_rows(struct datapath *datapath, int fd, struct flow_walk *walk,
 
 	memcpy(key, datapath->sweep_cursor, sizeof(key));
 	for (; rows; rows--) {
-		if (bpf_map_get_next_key(fd, running ? key : NULL, next))
-			return -ENOENT;
+		int last = bpf_map_get_next_key(fd, running ? key : NULL, next);
+
 		if (running && bpf_map_lookup_elem(fd, key, &flow) == 0) {
 			fill_row(walk, key, &flow, &row);
 			if (!row.expires_ms && bpf_map_delete_elem(fd, key) == 0)
 				(*ret_deleted)++;
 		}
+		if (last)
+			return last;
 		memcpy(key, next, sizeof(key));
 		running = true;
 	}
@@ -251,7 +252,8 @@ static int sweep_rows(struct datapath *datapath, int fd, struct flow_walk *walk,
 
 size_t datapath_sweep(struct datapath *datapath)
 {
-	struct flow_walk walk = {.datapath = datapath, .now = tick_now()};
+	struct flow_walk walk = {
+		.datapath = datapath, .now = tick_now(), .grace = SWEEP_GRACE_TICKS};
 	enum flow_table table = datapath->sweep_table % FLOW_TABLES;
 	size_t deleted = 0;
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,6 +16,7 @@
 #include <sys/mount.h>
 #include <sys/wait.h>
 #include <net/if.h>
+#include <netinet/tcp.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -757,6 +759,165 @@ static void twice_the_same_row_is_refused(void **state)
 	datapath_close(datapath);
 }
 
+/* What a child does in a namespace of its own, at the far end of a wire. */
+static pid_t far_end(const char *wire, const char *addr, const char *gateway, void (*act)(int out),
+		     int out)
+{
+	char command[256];
+	int told[2];
+	pid_t child;
+
+	assert_int_equal(0, pipe(told));
+	child = fork();
+	if (child == 0) {
+		char go;
+
+		if (unshare(CLONE_NEWNET) || read(told[0], &go, 1) != 1)
+			_exit(1);
+		snprintf(
+			command, sizeof(command),
+			"ip addr add %s/24 dev %s && ip link set %s up && ip route add default via %s",
+			addr, wire, wire, gateway);
+		if (system(command))
+			_exit(1);
+		act(out);
+		_exit(0);
+	}
+	snprintf(
+		command, sizeof(command),
+		"for i in $(seq 50); do ip link set %s netns %d 2>/dev/null && "
+		"test $(readlink /proc/%d/ns/net) != $(readlink /proc/self/ns/net) && exit 0; sleep 0.05; done; exit 1",
+		wire, child, child);
+	usleep(100000);
+	run(command);
+	assert_int_equal(1, write(told[1], "x", 1));
+	close(told[0]);
+	close(told[1]);
+	return child;
+}
+
+static void echo(int out)
+{
+	struct sockaddr_in here = {.sin_family = AF_INET, .sin_port = htons(7)};
+	int listener = socket(AF_INET, SOCK_STREAM, 0), peer, on = 1;
+	char text[64];
+	ssize_t length;
+
+	(void)out;
+	if (bind(listener, (struct sockaddr *)&here, sizeof(here)) || listen(listener, 1))
+		return;
+	peer = accept(listener, NULL, NULL);
+	setsockopt(peer, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	while ((length = read(peer, text, sizeof(text))) > 0) {
+		if (write(peer, text, length) != length)
+			return;
+	}
+}
+
+struct conversation {
+	uint32_t questions, retransmitted;
+};
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int signal)
+{
+	(void)signal;
+	stopped = 1;
+}
+
+/* One question after the other, until SIGTERM; a lost packet shows as a retransmission. */
+static void converse(int out)
+{
+	struct sockaddr_in there = {.sin_family = AF_INET, .sin_port = htons(7)};
+	struct conversation result = {};
+	int fd = -1, on = 1;
+	struct tcp_info info = {};
+	socklen_t size = sizeof(info);
+	char text[8];
+
+	signal(SIGTERM, stop);
+	inet_pton(AF_INET, "10.0.2.2", &there.sin_addr);
+	for (int i = 0; i < 50; i++) {
+		fd = socket(AF_INET, SOCK_STREAM, 0);
+		if (connect(fd, (struct sockaddr *)&there, sizeof(there)) == 0)
+			break;
+		close(fd);
+		usleep(50000);
+	}
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	while (!stopped && write(fd, "question", 8) == 8 && recv(fd, text, 8, MSG_WAITALL) == 8)
+		result.questions++;
+	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+	result.retransmitted = info.tcpi_total_retrans;
+	if (write(out, &result, sizeof(result)) < 0)
+		return;
+}
+
+static uint64_t drops(struct datapath *datapath)
+{
+	struct chq_counter counter;
+	uint64_t sum = 0;
+
+	for (int reason = CHQ_DROP_NOT_READY; reason < CHQ_REASON_MAX; reason++) {
+		for (int port = 0; port < 4; port++) {
+			for (int direction = 0; direction < 2; direction++) {
+				assert_int_equal(0, datapath_counter(datapath, port, direction,
+								     reason, &counter));
+				if (counter.packets)
+					print_message("# port %d %s: %lu dropped for reason %d\n",
+						      port, direction ? "out" : "in",
+						      (unsigned long)counter.packets, reason);
+				sum += counter.packets;
+			}
+		}
+	}
+	return sum;
+}
+
+static void no_packet_is_lost_in_a_takeover(void **state)
+{
+	static const uint32_t sizes[] = {4096, 8192, 8192, 16384, 4096};
+	struct conversation result = {};
+	struct datapath *datapath;
+	pid_t left, right;
+	int told[2];
+
+	(void)state;
+	run("ip addr add 10.0.1.1/24 dev lan0 && ip addr add 10.0.2.1/24 dev wan0");
+	assert_int_equal(0, forwarding_set(false));
+	assert_int_equal(0, pipe(told));
+	/* Before the directory is locked: a child would hold the lock, too. */
+	right = far_end("wan1", "10.0.2.2", "10.0.2.1", echo, -1);
+	left = far_end("lan1", "10.0.1.2", "10.0.1.1", converse, told[1]);
+	datapath = open_with(4096);
+	attach(datapath, &lan);
+	attach(datapath, &wan);
+	install(datapath, small_generation(9), 1);
+	assert_int_equal(0, forwarding_set(true));
+	usleep(800000);
+	for (uint32_t i = 0; i < 5; i++) {
+		datapath_close(datapath);
+		datapath = open_with(sizes[i]);
+		attach(datapath, &lan);
+		attach(datapath, &wan);
+		usleep(150000);
+		install(datapath, small_generation(9 + i), 2 + i);
+		usleep(150000);
+	}
+	kill(left, SIGTERM);
+	assert_int_equal(sizeof(result), read(told[0], &result, sizeof(result)));
+	waitpid(left, NULL, 0);
+	waitpid(right, NULL, 0);
+	print_message("# %u questions answered, %u packets sent again\n", result.questions,
+		      result.retransmitted);
+	assert_true(result.questions > 1000);
+	assert_int_equal(0, drops(datapath));
+	assert_int_equal(0, result.retransmitted);
+	assert_true(see_flows(datapath).count > 0);
+	datapath_close(datapath);
+}
+
 #define WORLD(test) cmocka_unit_test_setup_teardown(test, enter_world, leave_world)
 
 int main(void)
@@ -782,6 +943,7 @@ int main(void)
 		WORLD(a_table_says_how_full_it_is),
 		WORLD(a_large_generation_is_quick),
 		WORLD(twice_the_same_row_is_refused),
+		WORLD(no_packet_is_lost_in_a_takeover),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
