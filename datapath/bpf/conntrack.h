@@ -56,41 +56,59 @@ static __always_inline __u8 opener_of(const struct chq_flow *flow)
 	return flow->flags & CHQ_FLOW_OPENER_1;
 }
 
-static __always_inline struct chq_flow *flow_proven(struct packet *pkt)
+/*
+ * Before 6.3 the verifier takes no key from a pointer that a global function was
+ * given: those functions look up with a copy on their own stack.
+ */
+struct flow_key {
+	union {
+		struct chq_flow4 key4;
+		struct chq_flow6 key6;
+	};
+};
+
+static __always_inline struct flow_key flow_key(const struct packet *pkt)
 {
-	if (pkt->family == FAMILY_IPV4)
-		return bpf_map_lookup_elem(&chq_flow4, &pkt->key4);
-	return bpf_map_lookup_elem(&chq_flow6, &pkt->key6);
+	return (struct flow_key){.key6 = pkt->key6};
 }
 
-static __always_inline struct chq_flow *flow_unproven(struct packet *pkt)
+static __always_inline struct chq_flow *flow_proven(__u8 family, const void *key)
 {
-	if (pkt->family == FAMILY_IPV4)
-		return bpf_map_lookup_elem(&chq_new4, &pkt->key4);
-	return bpf_map_lookup_elem(&chq_new6, &pkt->key6);
+	return family == FAMILY_IPV4 ? bpf_map_lookup_elem(&chq_flow4, key)
+				     : bpf_map_lookup_elem(&chq_flow6, key);
 }
 
-static __always_inline long flow_store(struct packet *pkt, const struct chq_flow *flow, bool proven)
+static __always_inline struct chq_flow *flow_unproven(__u8 family, const void *key)
 {
-	if (pkt->family == FAMILY_IPV4)
-		return proven ? bpf_map_update_elem(&chq_flow4, &pkt->key4, flow, BPF_ANY)
-			      : bpf_map_update_elem(&chq_new4, &pkt->key4, flow, BPF_ANY);
-	return proven ? bpf_map_update_elem(&chq_flow6, &pkt->key6, flow, BPF_ANY)
-		      : bpf_map_update_elem(&chq_new6, &pkt->key6, flow, BPF_ANY);
+	return family == FAMILY_IPV4 ? bpf_map_lookup_elem(&chq_new4, key)
+				     : bpf_map_lookup_elem(&chq_new6, key);
 }
 
-static __always_inline void flow_delete(struct packet *pkt, bool proven)
+static __always_inline long flow_store(const struct packet *pkt, const struct chq_flow *flow,
+				       bool proven)
 {
+	struct flow_key key = flow_key(pkt);
+
+	if (pkt->family == FAMILY_IPV4)
+		return proven ? bpf_map_update_elem(&chq_flow4, &key, flow, BPF_ANY)
+			      : bpf_map_update_elem(&chq_new4, &key, flow, BPF_ANY);
+	return proven ? bpf_map_update_elem(&chq_flow6, &key, flow, BPF_ANY)
+		      : bpf_map_update_elem(&chq_new6, &key, flow, BPF_ANY);
+}
+
+static __always_inline void flow_delete(const struct packet *pkt, bool proven)
+{
+	struct flow_key key = flow_key(pkt);
+
 	if (pkt->family == FAMILY_IPV4) {
 		if (proven)
-			bpf_map_delete_elem(&chq_flow4, &pkt->key4);
+			bpf_map_delete_elem(&chq_flow4, &key);
 		else
-			bpf_map_delete_elem(&chq_new4, &pkt->key4);
+			bpf_map_delete_elem(&chq_new4, &key);
+	} else if (proven) {
+		bpf_map_delete_elem(&chq_flow6, &key);
 	} else {
-		if (proven)
-			bpf_map_delete_elem(&chq_flow6, &pkt->key6);
-		else
-			bpf_map_delete_elem(&chq_new6, &pkt->key6);
+		bpf_map_delete_elem(&chq_new6, &key);
 	}
 }
 
@@ -375,27 +393,31 @@ static __always_inline enum chq_reason flow_step(struct packet *pkt, struct chq_
 __noinline int flow_known(struct packet *pkt)
 {
 	struct chq_flow *flow;
+	struct flow_key key;
 
 	if (!pkt)
 		return CHQ_DROP_INTERNAL;
-	flow = flow_proven(pkt);
+	key = flow_key(pkt);
+	flow = flow_proven(pkt->family, &key);
 	return flow ? flow_step(pkt, flow, true) : CHQ_UNDECIDED;
 }
 
 __noinline int flow_pending(struct packet *pkt)
 {
 	struct chq_flow *flow;
+	struct flow_key key;
 
 	if (!pkt)
 		return CHQ_DROP_INTERNAL;
-	flow = flow_unproven(pkt);
+	key = flow_key(pkt);
+	flow = flow_unproven(pkt->family, &key);
 	return flow ? flow_step(pkt, flow, false) : CHQ_UNDECIDED;
 }
 
 /* A denial that is remembered and still holds; the cheap way through flow_step(). */
 static __always_inline enum chq_reason flow_repeat(struct packet *pkt)
 {
-	struct chq_flow *flow = flow_unproven(pkt);
+	struct chq_flow *flow = flow_unproven(pkt->family, &pkt->key6);
 	const struct chq_config *cfg;
 
 	if (!flow)

@@ -132,8 +132,8 @@ static __always_inline bool ipv6_is_loopback(const struct chq_addr *addr)
 
 static __always_inline bool role_is_outside(const struct packet *pkt)
 {
-	void *ports = bpf_map_lookup_elem(&chq_ports, &pkt->slot);
-	__u32 ifindex = pkt->arrival.ifindex;
+	__u32 slot = pkt->slot, ifindex = pkt->arrival.ifindex;
+	void *ports = bpf_map_lookup_elem(&chq_ports, &slot);
 	const struct chq_port *port;
 
 	if (!ports)

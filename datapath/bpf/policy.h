@@ -30,11 +30,11 @@ static __always_inline const struct chq_entry *entry_of(__u32 slot, const struct
 
 	if (!hosts || !prefixes)
 		return NULL;
-	entry = bpf_map_lookup_elem(hosts, addr);
-	if (entry)
-		return entry;
 	key.length_bits = 128;
 	key.addr = *addr;
+	entry = bpf_map_lookup_elem(hosts, &key.addr);
+	if (entry)
+		return entry;
 	return bpf_map_lookup_elem(prefixes, &key);
 }
 

@@ -55,13 +55,6 @@ struct refusal6 {
 	__u8 quoted[QUOTED_BYTES];
 };
 
-/* RFC 4443, in network order, the last field before the header that follows. */
-struct pseudo6 {
-	struct in6_addr source, target;
-	__be32 length;
-	__be32 protocol;
-};
-
 static __always_inline __u16 csum_fold(__u32 sum)
 {
 	sum = (sum & 0xffff) + (sum >> 16);
@@ -74,22 +67,15 @@ static __always_inline __u32 csum_of(void *data, __u32 bytes, __u32 seed)
 	return bpf_csum_diff(NULL, 0, data, bytes, seed);
 }
 
+/* The addresses lie one behind the other; the rest of a pseudo header is added as a seed. */
 static __always_inline __u32 csum_pseudo4(struct iphdr *ip, __u16 bytes)
 {
-	struct {
-		__be32 source, target;
-		__u8 zero, protocol;
-		__be16 length;
-	} pseudo = {ip->saddr, ip->daddr, 0, ip->protocol, bpf_htons(bytes)};
-
-	return csum_of(&pseudo, sizeof(pseudo), 0);
+	return csum_of(&ip->saddr, 8, bpf_htons(bytes) + bpf_htons(ip->protocol));
 }
 
 static __always_inline __u32 csum_pseudo6(struct ipv6hdr *ip, __u16 bytes)
 {
-	struct pseudo6 pseudo = {ip->saddr, ip->daddr, bpf_htonl(bytes), bpf_htonl(ip->nexthdr)};
-
-	return csum_of(&pseudo, sizeof(pseudo), 0);
+	return csum_of(&ip->saddr, 32, bpf_htons(bytes) + bpf_htons(ip->nexthdr));
 }
 
 static __always_inline void ip4_answer(struct iphdr *ret, const struct iphdr *ip, __u8 protocol,
@@ -175,11 +161,13 @@ static __always_inline bool put(struct __sk_buff *skb, const struct packet *pkt,
 	       !bpf_skb_store_bytes(skb, pkt->l3_offset, answer, bytes, 0);
 }
 
-static __always_inline bool reject_tcp4(struct __sk_buff *skb, struct packet *pkt)
+__noinline int reject_tcp4(struct __sk_buff *skb, struct packet *pkt)
 {
 	struct rst4 old, new;
 	__u32 pseudo;
 
+	if (!pkt)
+		return false;
 	if (!load(skb, pkt->l3_offset, &old, sizeof(old)))
 		return false;
 	ip4_answer(&new.ip, &old.ip, IPPROTO_TCP, sizeof(new));
@@ -190,11 +178,13 @@ static __always_inline bool reject_tcp4(struct __sk_buff *skb, struct packet *pk
 			   csum_of(&new.tcp, sizeof(new.tcp), pseudo));
 }
 
-static __always_inline bool reject_tcp6(struct __sk_buff *skb, struct packet *pkt)
+__noinline int reject_tcp6(struct __sk_buff *skb, struct packet *pkt)
 {
 	struct rst6 old, new;
 	__u32 pseudo;
 
+	if (!pkt)
+		return false;
 	if (!load(skb, pkt->l3_offset, &old, sizeof(old)))
 		return false;
 	ip6_answer(&new.ip, &old.ip, IPPROTO_TCP, sizeof(new.tcp));
@@ -205,10 +195,12 @@ static __always_inline bool reject_tcp6(struct __sk_buff *skb, struct packet *pk
 			   csum_of(&new.tcp, sizeof(new.tcp), pseudo));
 }
 
-static __always_inline bool reject_other4(struct __sk_buff *skb, struct packet *pkt)
+__noinline int reject_other4(struct __sk_buff *skb, struct packet *pkt)
 {
 	struct refusal4 new = {.icmp = {.type = ICMP4_UNREACHABLE, .code = ICMP4_PROHIBITED}};
 
+	if (!pkt)
+		return false;
 	if (!load(skb, pkt->l3_offset, &new.quoted_ip, sizeof(new.quoted_ip) + QUOTED_BYTES))
 		return false;
 	ip4_answer(&new.ip, &new.quoted_ip, IPPROTO_ICMP, sizeof(new));
@@ -217,11 +209,13 @@ static __always_inline bool reject_other4(struct __sk_buff *skb, struct packet *
 			   csum_of(&new.icmp, sizeof(new) - sizeof(new.ip), 0));
 }
 
-static __always_inline bool reject_other6(struct __sk_buff *skb, struct packet *pkt)
+__noinline int reject_other6(struct __sk_buff *skb, struct packet *pkt)
 {
 	struct refusal6 new = {.icmp = {.type = ICMP6_UNREACHABLE, .code = ICMP6_PROHIBITED}};
 	__u32 pseudo;
 
+	if (!pkt)
+		return false;
 	if (!load(skb, pkt->l3_offset, &new.quoted_ip, sizeof(new.quoted_ip) + QUOTED_BYTES))
 		return false;
 	ip6_answer(&new.ip, &new.quoted_ip, IPPROTO_ICMPV6, sizeof(new) - sizeof(new.ip));

@@ -117,6 +117,7 @@ __noinline int check_related(struct __sk_buff *skb, struct packet *pkt)
 {
 	struct quote quote = {};
 	struct chq_flow *flow;
+	struct flow_key key;
 	bool proven = true;
 	int why;
 
@@ -129,10 +130,11 @@ __noinline int check_related(struct __sk_buff *skb, struct packet *pkt)
 		if (why)
 			return why;
 	}
-	flow = flow_proven(pkt);
+	key = flow_key(pkt);
+	flow = flow_proven(pkt->family, &key);
 	if (!flow) {
 		proven = false;
-		flow = flow_unproven(pkt);
+		flow = flow_unproven(pkt->family, &key);
 	}
 	if (!flow || !quoted_flow_allowed(pkt, &quote, flow, proven))
 		return CHQ_DROP_ICMP_UNRELATED;

@@ -43,8 +43,8 @@ static __always_inline int finish(struct __sk_buff *skb, struct packet *pkt, __u
 
 static __always_inline bool wants_reject(const struct packet *pkt)
 {
-	void *ports = bpf_map_lookup_elem(&chq_ports, &pkt->slot);
-	__u32 ifindex = pkt->arrival.ifindex;
+	__u32 slot = pkt->slot, ifindex = pkt->arrival.ifindex;
+	void *ports = bpf_map_lookup_elem(&chq_ports, &slot);
 	const struct chq_port *port;
 
 	if (pkt->judged.flags & CHQ_DECISION_REJECT)
@@ -214,7 +214,7 @@ static __always_inline int find_flow(struct packet *pkt)
 		port_of_link(pkt);
 		return CHQ_UNDECIDED;
 	}
-	flow = flow_proven(pkt);
+	flow = flow_proven(pkt->family, &pkt->key6);
 	why = flow ? flow_fast(pkt, flow) : CHQ_UNDECIDED;
 	if (why)
 		return why;
@@ -247,20 +247,10 @@ static __always_inline int corridor(struct __sk_buff *skb, struct packet *pkt)
 	return why;
 }
 
-static __always_inline int parsed_corridor(struct __sk_buff *skb, struct packet *pkt)
-{
-	int why = parse(skb, pkt);
-
-	if (why) {
-		port_of_link(pkt);
-		return why;
-	}
-	return corridor(skb, pkt);
-}
-
 static __always_inline int arrive(struct __sk_buff *skb, bool no_ethernet)
 {
 	struct packet pkt = {};
+	int why;
 
 	pkt.direction = CHQ_INGRESS;
 	pkt.no_ethernet = no_ethernet;
@@ -270,7 +260,12 @@ static __always_inline int arrive(struct __sk_buff *skb, bool no_ethernet)
 		return finish(skb, &pkt, CHQ_DROP_NOT_READY);
 	}
 	pkt.arrival.ifindex = skb->ifindex;
-	return finish(skb, &pkt, parsed_corridor(skb, &pkt));
+	why = parse(skb, &pkt);
+	if (why)
+		port_of_link(&pkt);
+	else
+		why = corridor(skb, &pkt);
+	return finish(skb, &pkt, why);
 }
 
 /* The gateway's own addresses are hosts, so no prefix has to be asked. */
@@ -295,10 +290,12 @@ __noinline int translation_open(struct packet *pkt)
 {
 	struct opening how = {.flags = CHQ_FLOW_TRANSLATED | CHQ_FLOW_HOST};
 	struct chq_flow *flow;
+	struct flow_key key;
 
 	if (!pkt)
 		return CHQ_DROP_INTERNAL;
-	flow = flow_proven(pkt) ?: flow_unproven(pkt);
+	key = flow_key(pkt);
+	flow = flow_proven(pkt->family, &key) ?: flow_unproven(pkt->family, &key);
 	if (flow && flow->flags & CHQ_FLOW_TRANSLATED)
 		return CHQ_PASS_JUDGED;
 	pkt->judged = (struct judgement){.decided = 0xff, .reason = CHQ_PASS_TRANSLATED};
@@ -318,7 +315,10 @@ static __always_inline int follow_translation(struct packet *pkt)
 	return translation_open(pkt);
 }
 
-/* Forwarded, and judged where it came in: only translation needs another look. */
+/*
+ * Forwarded, and judged where it came in: only translation needs another look.
+ * UNDECIDED sends a reply to a translated address through the corridor again.
+ */
 static __always_inline int leave_judged(struct __sk_buff *skb, struct packet *pkt,
 					const struct chq_link *in, const struct chq_link *out)
 {
@@ -336,8 +336,7 @@ static __always_inline int leave_judged(struct __sk_buff *skb, struct packet *pk
 	if (!in->translates)
 		return CHQ_PASS_JUDGED;
 	pkt->crosses_again = 1;
-	pkt->arrival.ifindex = skb->ingress_ifindex;
-	return corridor(skb, pkt);
+	return CHQ_UNDECIDED;
 }
 
 static __always_inline int leave(struct __sk_buff *skb, bool no_ethernet)
@@ -352,11 +351,13 @@ static __always_inline int leave(struct __sk_buff *skb, bool no_ethernet)
 	pkt.port = out ? out->port : 0;
 	if (!packet_begin(skb, &pkt))
 		return finish(skb, &pkt, CHQ_DROP_NOT_READY);
-	if (skb->ingress_ifindex && in && in->live) {
+	if (skb->ingress_ifindex && in && in->live)
 		why = leave_judged(skb, &pkt, in, out);
-	} else {
+	else
+		why = parse(skb, &pkt);
+	if (!why) {
 		pkt.arrival.ifindex = skb->ingress_ifindex;
-		why = parsed_corridor(skb, &pkt);
+		why = corridor(skb, &pkt);
 	}
 	return finish(skb, &pkt, why);
 }

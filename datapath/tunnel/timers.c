@@ -5,7 +5,7 @@
 
 static uint64_t due(const struct timers *timers, enum timer timer)
 {
-	return atomic_load_explicit(&timers->due_ns[timer], memory_order_relaxed);
+	return atomic_load(&timers->due_ns[timer]);
 }
 
 static void disarm(struct timers *timers, enum timer timer)
@@ -16,9 +16,11 @@ static void disarm(struct timers *timers, enum timer timer)
 
 bool timers_arm(struct timers *timers, enum timer timer, uint64_t due_ns)
 {
-	uint64_t look_ns = atomic_load_explicit(&timers->look_ns, memory_order_relaxed);
+	uint64_t look_ns;
 
-	atomic_store_explicit(&timers->due_ns[timer], due_ns, memory_order_relaxed);
+	/* First write, then look: heap_place does it the other way round, so one of us sees the other. */
+	atomic_store(&timers->due_ns[timer], due_ns);
+	look_ns = atomic_load(&timers->look_ns);
 	return !look_ns || due_ns < look_ns;
 }
 
@@ -196,8 +198,10 @@ void heap_remove(struct timer_heap *heap, struct timers *timers)
 
 void heap_place(struct timer_heap *heap, struct timers *timers)
 {
-	uint64_t look_ns = timers_next(timers);
+	uint64_t look_ns;
 
+	atomic_store(&timers->look_ns, 0);
+	look_ns = timers_next(timers);
 	if (!look_ns) {
 		heap_remove(heap, timers);
 		return;

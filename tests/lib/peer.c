@@ -17,6 +17,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <poll.h>
@@ -29,6 +30,10 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifndef IPV6_TRANSPARENT
+#define IPV6_TRANSPARENT 75 /* linux/in6.h, which netinet/in.h does not go with */
+#endif
 
 #define PORTS_MAX 64
 #define PEERS_MAX 1024
@@ -110,7 +115,10 @@ static int bind_source(int sock, int family, const struct question *q)
 		return 0;
 	source = resolve(q->type, family, q->source, q->source_port ?: "0");
 	setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	setsockopt(sock, SOL_IP, IP_FREEBIND, &one, sizeof(one));
+	/* Anybody's address: forging is what some tests are about. */
+	setsockopt(sock, SOL_IP, IP_TRANSPARENT, &one, sizeof(one));
+	if (family == AF_INET6)
+		setsockopt(sock, SOL_IPV6, IPV6_TRANSPARENT, &one, sizeof(one));
 	err = bind(sock, source->ai_addr, source->ai_addrlen) ? errno : 0;
 	freeaddrinfo(source);
 	return err;

@@ -159,7 +159,8 @@ three_hosts() {
 	host server wan0 192.0.2.10/24 192.0.2.1 2001:db8:2::10/64 2001:db8:2::1
 }
 
-# gateway_document [LINES]: the three ports, and more lines of its spec.
+# gateway_document [LINES]: the three ports, and more lines of its spec. Nothing is picked up:
+# what a test starts before the gateway is no answer to anything.
 gateway_document() {
 	document gateway <<-E
 		apiVersion: chasqui.io/v1
@@ -167,6 +168,7 @@ gateway_document() {
 		metadata: {name: gw}
 		spec:
 		  ports: [{name: lan0, role: inside}, {name: lan1, role: inside}, {name: wan0, role: outside}]
+		  pickup: 0s
 		${1:-}
 	E
 }

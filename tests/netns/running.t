@@ -14,8 +14,8 @@ open_to() {			# open_to COLOUR: web's rule, for whom it is open
 	E
 }
 guests() {			# guests COLOUR-OF-ONE COLOUR-OF-TWO
-	endpoint_document one "colour: $1" '192.0.2.10, "2001:db8:2::10"'
-	endpoint_document two "colour: $2" '192.0.2.11, "2001:db8:2::11"'
+	endpoint_document one "colour: $1" '192.0.2.10, "2001:db8:2::10"' "port: wan0"
+	endpoint_document two "colour: $2" '192.0.2.11, "2001:db8:2::11"' "port: wan0"
 }
 
 three_hosts

@@ -137,9 +137,9 @@ static int slot_publish(struct checkpoint *checkpoint, uint32_t slot)
 		struct bpf_map *map =
 			bpf_object__find_map_by_name(checkpoint->skel->obj, table_names[i]);
 
-		if (!map || bpf_map__update_elem(map, &slot, sizeof(slot),
-						 &checkpoint->slot[slot].fd[i], sizeof(int),
-						 BPF_ANY))
+		if (!map ||
+		    bpf_map__update_elem(map, &slot, sizeof(slot), &checkpoint->slot[slot].fd[i],
+					 sizeof(int), BPF_ANY))
 			return -errno;
 	}
 	return 0;

@@ -44,8 +44,8 @@ static size_t put_transport(uint8_t *at, uint8_t protocol, uint32_t aim, uint16_
 	struct sctp_init sctp = {.source_be = htons(source_port),
 				 .target_be = htons(aim),
 				 .chunk = {[0] = 1, [3] = 20}};
-	uint8_t icmp[8] = {[0] = aim - (protocol == IPPROTO_ICMP ? CHQ_TARGET_ICMP
-								  : CHQ_TARGET_ICMPV6),
+	uint8_t icmp[8] = {[0] = aim -
+				 (protocol == IPPROTO_ICMP ? CHQ_TARGET_ICMP : CHQ_TARGET_ICMPV6),
 			   [4] = source_port >> 8,
 			   [5] = source_port};
 	const void *header = icmp;

@@ -26,8 +26,7 @@ static void forget(struct number **all)
 {
 	struct number *number, *next;
 
-	HASH_ITER(hh, *all, number, next)
-	{
+	HASH_ITER (hh, *all, number, next) {
 		HASH_DEL(*all, number);
 		free(number->text);
 		free(number);

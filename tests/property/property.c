@@ -121,10 +121,11 @@ static void tables_compare(struct run *run, const struct batch *batch, const str
 	sides = side_agrees(flow->egress, &answer.egress, egress);
 	sides = side_agrees(flow->ingress, &answer.ingress, ingress) && sides;
 	if (!sides || !agrees(flow->combined, answer.reason))
-		mismatch(run, batch, flow->line,
-			 "tables say %s (egress %s, ingress %s), expected %s (egress %s, ingress %s)",
-			 word_of(answer.reason), egress, ingress, flow->combined, flow->egress,
-			 flow->ingress);
+		mismatch(
+			run, batch, flow->line,
+			"tables say %s (egress %s, ingress %s), expected %s (egress %s, ingress %s)",
+			word_of(answer.reason), egress, ingress, flow->combined, flow->egress,
+			flow->ingress);
 	run->reasons[answer.reason]++;
 }
 

@@ -775,9 +775,7 @@ class World:
         ingress = flow.ingress and self.side("ingress", target, source, flow, target)
         if self.is_management(flow, target):
             guard = Side(MANAGEMENT, decided={"management"})
-            ingress = ingress and guard
-            if egress and source.kind == "endpoint":
-                egress = guard
+            egress, ingress = egress and guard, ingress and guard
         return Verdict(egress or None, ingress or None)
 
     def is_management(self, flow, target):

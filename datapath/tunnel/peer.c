@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include "peer.h"
+
+struct peer *peer_new(struct vault *vault, const uint8_t public[KEY_BYTES])
+{
+	struct peer *peer = vault_take(vault);
+
+	if (!peer)
+		return NULL;
+	memcpy(peer->noise.public, public, KEY_BYTES);
+	cookie_keys_set(&peer->jar.keys, public);
+	allowed_list_init(&peer->allowed);
+	pthread_spin_init(&peer->lock, PTHREAD_PROCESS_PRIVATE);
+	peer->staged_last = &peer->staged_first;
+	return peer;
+}
+
+void staged_free(struct staged *staged)
+{
+	while (staged) {
+		struct staged *next = staged->next;
+
+		free(staged);
+		staged = next;
+	}
+}
+
+void peer_free(struct vault *vault, struct peer *peer)
+{
+	staged_free(peer->staged_first);
+	pthread_spin_destroy(&peer->lock);
+	vault_give(vault, peer);
+}
+
+/* Not the data path: only what comes before there is a session is kept, and little of it. */
+void peer_stage(struct peer *peer, const uint8_t *packet, uint32_t length, uint8_t tos)
+{
+	struct staged *staged = malloc(sizeof(*staged) + length), *oldest = NULL;
+
+	if (!staged)
+		return;
+	staged->next = NULL;
+	staged->length = length;
+	staged->tos = tos;
+	memcpy(staged->packet, packet, length);
+
+	pthread_spin_lock(&peer->lock);
+	*peer->staged_last = staged;
+	peer->staged_last = &staged->next;
+	if (++peer->staged_count > STAGED_MAX) {
+		oldest = peer->staged_first;
+		peer->staged_first = oldest->next;
+		oldest->next = NULL;
+		peer->staged_count--;
+	}
+	pthread_spin_unlock(&peer->lock);
+	staged_free(oldest);
+}
+
+struct staged *peer_take_staged(struct peer *peer)
+{
+	struct staged *first;
+
+	pthread_spin_lock(&peer->lock);
+	first = peer->staged_first;
+	peer->staged_first = NULL;
+	peer->staged_last = &peer->staged_first;
+	peer->staged_count = 0;
+	pthread_spin_unlock(&peer->lock);
+	return first;
+}
+
+struct endpoint peer_endpoint(struct peer *peer)
+{
+	struct endpoint endpoint;
+
+	pthread_spin_lock(&peer->lock);
+	endpoint = peer->endpoint;
+	pthread_spin_unlock(&peer->lock);
+	return endpoint;
+}
+
+void peer_set_endpoint(struct peer *peer, const struct endpoint *endpoint)
+{
+	pthread_spin_lock(&peer->lock);
+	if (!endpoint_same(&peer->endpoint, endpoint))
+		peer->endpoint = *endpoint;
+	pthread_spin_unlock(&peer->lock);
+}
+
+void peer_forget_source(struct peer *peer)
+{
+	pthread_spin_lock(&peer->lock);
+	peer->endpoint.local_epoch = 0;
+	pthread_spin_unlock(&peer->lock);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#ifndef TUNNEL_PEER_H
+#define TUNNEL_PEER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+#include <uthash.h>
+
+#include "allowed.h"
+#include "cookie.h"
+#include "noise.h"
+#include "session.h"
+#include "socket.h"
+#include "timers.h"
+#include "vault.h"
+
+/* What a worker asks the control thread to do for a peer. */
+#define NOTICE_TIMERS	 1u	/* look at its deadlines */
+#define NOTICE_HANDSHAKE 2u	/* begin one, if none is under way */
+#define NOTICE_CONFIRMED 4u	/* its `next` session has been used */
+
+/* A packet that waits for a session. */
+struct staged {
+	struct staged *next;
+	uint32_t length;
+	uint8_t tos;
+	uint8_t packet[];
+};
+
+#define STAGED_MAX 128
+
+/*
+ * One peer. The control thread changes it while the workers stand still, but for what is
+ * atomic or under `lock`, which workers change too.
+ */
+struct peer {
+	struct noise_peer noise;
+	struct cookie_jar jar;
+	struct session_slots slots;
+	struct timers timers;
+	struct allowed_list allowed;
+	UT_hash_handle by_key;
+
+	pthread_spinlock_t lock;	/* of endpoint and the staged */
+	struct endpoint endpoint;
+	struct staged *staged_first, **staged_last;
+	uint32_t staged_count;
+
+	_Atomic uint64_t received_bytes, sent_bytes;
+	_Atomic uint32_t notices;
+	struct peer *noticed_next;
+
+	struct timespec handshake_at;	/* wall clock, for people */
+	uint64_t initiated_ns;		/* the last initiation sent; 0 = never */
+	uint32_t retries;
+	bool has_handshake_index;
+	bool last_minute;		/* a handshake began because the session grew old while receiving */
+};
+
+struct peer *peer_new(struct vault *vault, const uint8_t public[KEY_BYTES]);
+/* All else of it must be out of the device's tables. */
+void peer_free(struct vault *vault, struct peer *peer);
+
+/* Keeps a packet until there is a session; the oldest of too many goes. */
+void peer_stage(struct peer *peer, const uint8_t *packet, uint32_t length, uint8_t tos);
+struct staged *peer_take_staged(struct peer *peer);
+void staged_free(struct staged *staged);
+
+struct endpoint peer_endpoint(struct peer *peer);
+void peer_set_endpoint(struct peer *peer, const struct endpoint *endpoint);
+
+/* The local address does not work any more: the kernel chooses until the peer is heard again. */
+void peer_forget_source(struct peer *peer);
+
+#endif
