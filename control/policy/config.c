@@ -47,8 +47,9 @@ static void memory_free(struct config_memory *memory)
 	for (size_t i = 0; i < memory->n_texts; i++)
 		free(memory->texts[i]);
 	free(memory->texts);
-	obstack_free(&memory->kept, NULL);
-	obstack_free(&memory->scratch, NULL);
+	/* the functions, because the macros reckon with the null pointer */
+	(obstack_free)(&memory->kept, NULL);
+	(obstack_free)(&memory->scratch, NULL);
 	free(memory);
 }
 
