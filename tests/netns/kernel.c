@@ -16,7 +16,8 @@
 #include <sys/mount.h>
 #include <sys/wait.h>
 #include <net/if.h>
-#include <netinet/tcp.h>
+#include <netinet/in.h>
+#include <linux/tcp.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -815,8 +816,18 @@ static void echo(int out)
 }
 
 struct conversation {
-	uint32_t questions, retransmitted;
+	uint32_t questions, lost;
 };
+
+/* Sent again, and not because a busy machine was late to answer. */
+static uint32_t lost_packets(int fd)
+{
+	struct tcp_info info = {};
+	socklen_t size = sizeof(info);
+
+	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+	return info.tcpi_total_retrans - info.tcpi_dsack_dups;
+}
 
 static volatile sig_atomic_t stopped;
 
@@ -832,8 +843,7 @@ static void converse(int out)
 	struct sockaddr_in there = {.sin_family = AF_INET, .sin_port = htons(7)};
 	struct conversation result = {};
 	int fd = -1, on = 1;
-	struct tcp_info info = {};
-	socklen_t size = sizeof(info);
+	uint32_t before;
 	char text[8];
 
 	signal(SIGTERM, stop);
@@ -846,10 +856,10 @@ static void converse(int out)
 		usleep(50000);
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	before = lost_packets(fd);
 	while (!stopped && write(fd, "question", 8) == 8 && recv(fd, text, 8, MSG_WAITALL) == 8)
 		result.questions++;
-	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
-	result.retransmitted = info.tcpi_total_retrans;
+	result.lost = lost_packets(fd) - before;
 	if (write(out, &result, sizeof(result)) < 0)
 		return;
 }
@@ -909,11 +919,10 @@ static void no_packet_is_lost_in_a_takeover(void **state)
 	assert_int_equal(sizeof(result), read(told[0], &result, sizeof(result)));
 	waitpid(left, NULL, 0);
 	waitpid(right, NULL, 0);
-	print_message("# %u questions answered, %u packets sent again\n", result.questions,
-		      result.retransmitted);
+	print_message("# %u questions answered, %u packets lost\n", result.questions, result.lost);
 	assert_true(result.questions > 1000);
 	assert_int_equal(0, drops(datapath));
-	assert_int_equal(0, result.retransmitted);
+	assert_int_equal(0, result.lost);
 	assert_true(see_flows(datapath).count > 0);
 	datapath_close(datapath);
 }
