@@ -185,13 +185,6 @@ static struct row inherit(const struct compiler *c, const struct chq_prefix *pre
 	return row;
 }
 
-/* The host is one thing, whatever an address of its lies in. */
-static void forget_surroundings(struct row *row)
-{
-	row->managed = false;
-	row->tunnel_peer = 0;
-}
-
 static uint32_t find_parent(const struct compiler *c, const struct chq_prefix *prefix)
 {
 	uint32_t parent = c->n_rows ? c->n_rows - 1 : NOBODY;
@@ -212,7 +205,7 @@ static void make_rows(struct compiler *c, const struct claims *claims)
 		     i++)
 			take_claim(c, &row, &claims->list[i]);
 		if (row.own)
-			forget_surroundings(&row);
+			row.tunnel_peer = 0;
 		c->rows[c->n_rows++] = row;
 	}
 }
