@@ -76,12 +76,14 @@ static __always_inline bool quote_key(struct __sk_buff *skb, struct packet *pkt,
 	return true;
 }
 
-static __always_inline bool quote_find(struct __sk_buff *skb, struct packet *pkt,
-				       struct quote *quote)
+__noinline int quote_find(struct __sk_buff *skb, struct packet *pkt, struct quote *quote)
 {
-	__u32 offset = pkt->l4_offset + 8;
+	__u32 offset;
 	bool read;
 
+	if (!pkt || !quote)
+		return false;
+	offset = pkt->l4_offset + 8;
 	quote->l4.end = pkt->l4_offset + pkt->l4_bytes;
 	read = pkt->family == FAMILY_IPV4 ? quote_ipv4(skb, offset, quote)
 					  : quote_ipv6(skb, offset, quote);

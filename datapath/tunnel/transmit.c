@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include "worker.h"
+
+#include <errno.h>
+
+/* Enough to fill a few trains; more would only make others wait. */
+#define BATCH_MESSAGES 128
+
+/* RFC 6040: the outer header shows congestion capability, never an inner "experienced". */
+static uint8_t outer_tos(const uint8_t *packet)
+{
+	uint8_t ecn = packet[0] >> 4 == 4 ? packet[1] & 3 : packet[1] >> 4 & 3;
+
+	return ecn == 3 ? 2 : ecn;
+}
+
+static struct peer *peer_of(struct worker *worker, const uint8_t *packet)
+{
+	if (packet[0] >> 4 == 4)
+		return worker_find(worker, packet + 16, 4);
+	return worker_find(worker, packet + 24, 16);
+}
+
+static void stage_all(struct peer *peer, const struct super *super)
+{
+	uint8_t packet[UINT16_MAX + 1];
+
+	for (uint32_t i = 0; i < super->count; i++) {
+		super_write(super, i, packet);
+		peer_stage(peer, packet, super_length(super, i), outer_tos(packet));
+	}
+}
+
+static uint32_t seal_one(struct worker *worker, struct peer *peer, struct session *session,
+			 const struct super *super, uint32_t i, uint64_t counter)
+{
+	uint32_t length = super_length(super, i);
+	uint32_t padding = padding_for(length, worker->device->mtu);
+	uint8_t *text = outbox_text(&worker->outbox, length + padding);
+
+	super_write(super, i, text);
+	memset(text + length, 0, padding);
+	outbox_add(&worker->outbox, peer, session, counter, length + padding, outer_tos(text));
+	return length + padding + DATA_OVERHEAD_BYTES;
+}
+
+static void after_sending(struct worker *worker, struct peer *peer, struct session *session,
+			  uint64_t bytes)
+{
+	uint32_t notices = 0;
+
+	atomic_fetch_add_explicit(&peer->sent_bytes, bytes, memory_order_relaxed);
+	if (timers_any_sent(&peer->timers, worker->now_ns) |
+	    timers_data_sent(&peer->timers, worker->now_ns, worker_jitter_ms(worker)))
+		notices |= NOTICE_TIMERS;
+	if (session_wants_rekey_sending(session, worker->now_ns))
+		notices |= NOTICE_HANDSHAKE;
+	if (notices)
+		device_notice(worker->device, peer, notices);
+}
+
+static void send_super(struct worker *worker, struct peer *peer, const struct super *super)
+{
+	struct session *session = peer->slots.current;
+	uint64_t counter, bytes = 0;
+
+	if (!session || !session_take_counters(session, super->count, worker->now_ns, &counter)) {
+		stage_all(peer, super);
+		device_notice(worker->device, peer, NOTICE_HANDSHAKE);
+		return;
+	}
+	for (uint32_t i = 0; i < super->count; i++)
+		bytes += seal_one(worker, peer, session, super, i, counter + i);
+	after_sending(worker, peer, session, bytes);
+}
+
+static void carry(struct worker *worker, const struct virtio_net_hdr *header, uint8_t *packet,
+		  uint32_t length)
+{
+	struct super super;
+	struct peer *peer;
+
+	if (super_open(&super, header, packet, length)) {
+		count_drop(worker->device, DROP_MALFORMED);
+		return;
+	}
+	peer = peer_of(worker, packet);
+	/* Read without the lock: it only decides what the sender is told. */
+	if (!peer || !peer->endpoint.to.any.sa_family) {
+		count_drop(worker->device, DROP_NO_PEER);
+		icmp_unreachable(worker, packet, length);
+		return;
+	}
+	send_super(worker, peer, &super);
+}
+
+bool transmit_batch(struct worker *worker)
+{
+	const struct device *device = worker->device;
+	size_t header_bytes = device->tun.header ? sizeof(struct virtio_net_hdr) : 0;
+	struct virtio_net_hdr header = {};
+	bool more = true;
+
+	for (uint32_t reads = 0; reads < BATCH_MESSAGES; reads++) {
+		ssize_t got = read(worker->tun_fd, worker->from_tun, header_bytes + UINT16_MAX);
+
+		if (got <= (ssize_t)header_bytes) {
+			more = false;
+			break;
+		}
+		if (!device->up)
+			continue;
+		memcpy(&header, worker->from_tun, header_bytes);
+		carry(worker, &header, worker->from_tun + header_bytes, got - header_bytes);
+		if (worker->outbox.job_count >= BATCH_MESSAGES)
+			break;
+	}
+	outbox_flush(&worker->outbox);
+	return more;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#ifndef TUNNEL_WORKER_H
+#define TUNNEL_WORKER_H
+
+#include "device.h"
+#include "merge.h"
+#include "split.h"
+
+/*
+ * One thread for one queue of the TUN and one pair of sockets: what it takes
+ * in it carries to the end, both ways. All its memory is here.
+ */
+#define RECEIVE_MESSAGES 8
+#define RECEIVE_BYTES	 65536
+#define RECEIVE_JOBS	 512
+
+/* One transport message between opening and delivery. */
+struct opening {
+	struct session *session;
+	uint32_t arrival;	/* which datagram it came in */
+	uint32_t bytes;		/* of the message */
+};
+
+struct worker {
+	struct device *device;
+	pthread_mutex_t lock;	/* held while a batch is carried */
+	pthread_t thread;
+	int number;
+	int epoll;
+	int tun_fd;
+	uint32_t jitter_state;
+	uint64_t now_ns;
+
+	struct aead aead;
+	struct outbox outbox;
+	uint8_t *from_tun;	/* header room, then 64 KiB */
+
+	/* The last destination's peer: most packets follow one like them. */
+	uint32_t cache_generation;
+	uint8_t cache_bytes;
+	uint8_t cache_address[16];
+	struct peer *cache_peer;
+	uint64_t unreachable_ns, unreachable_tokens;
+
+	struct mmsghdr received[RECEIVE_MESSAGES];
+	struct iovec receive_parts[RECEIVE_MESSAGES];
+	struct sockaddr_in6 receive_names[RECEIVE_MESSAGES];
+	char receive_control[RECEIVE_MESSAGES][256] __attribute__((aligned(8)));
+	uint8_t *receive_memory;
+	struct arrival arrivals[RECEIVE_MESSAGES];
+	struct aead_job jobs[RECEIVE_JOBS];
+	struct opening openings[RECEIVE_JOBS];
+	uint32_t job_count;
+	struct merge merge;
+};
+
+int worker_init(struct worker *worker, struct device *device, int number);
+void worker_drop(struct worker *worker);
+int worker_start(struct worker *worker);
+
+/* The sockets have changed; the control thread calls it while the worker stands still. */
+void worker_watch_sockets(struct worker *worker);
+
+/* transmit.c: at most a batch from the TUN. False when there is nothing more. */
+bool transmit_batch(struct worker *worker);
+/* receive.c: likewise from a socket. */
+bool receive_batch(struct worker *worker, int fd);
+
+uint32_t worker_jitter_ms(struct worker *worker);
+struct peer *worker_find(struct worker *worker, const uint8_t *address, uint8_t bytes);
+
+/* icmp.c: says to the sender of `packet` that nobody is there. */
+void icmp_unreachable(struct worker *worker, const uint8_t *packet, uint32_t length);
+
+/* Bytes of zero after a packet, so that its length says less. */
+static inline uint32_t padding_for(uint32_t length, uint32_t mtu)
+{
+	uint32_t last = mtu && length > mtu ? length % mtu : length, padded = (last + 15) & ~15u;
+
+	if (mtu && padded > mtu)
+		padded = mtu;
+	return padded - last;
+}
+
+#endif
