@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-# Of the gateway's events: the last about $from -> $to (port $port, when it has one), in words.
-map(select(.source.address == $from and .destination.address == $to and
-	   ($port == "" or (.destination.port | tostring) == $port)))
+# Of the gateway's events: the last about $from -> $to (port $port, when it has one), in words, with
+# the lines of the documents that decided. $reasons: what `chasqui reasons -o json` prints.
+def rules: [.egress[]?, .ingress[]? | "\(.file):\(.line)"] | unique;
+def of_this: .source.address == $from and .target.address == $to and
+	($port == "" or (.target.port | tostring) == $port);
+
+map(select(type == "object" and .event != "close" and (.source | type) == "object" and of_this))
 | last // empty
-| .sentence + (if (.rules // []) == [] then "" else " (\(.rules | join(", ")))" end)
+| .reason as $reason
+| (first($reasons[0][] | select(.name == $reason) | .text) // $reason)
+  + (if rules == [] then "" else " (\(rules | join(", ")))" end)

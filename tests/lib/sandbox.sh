@@ -168,7 +168,7 @@ gateway_document() {
 		metadata: {name: gw}
 		spec:
 		  ports: [{name: lan0, role: inside}, {name: lan1, role: inside}, {name: wan0, role: outside}]
-		  pickup: 0s
+		  pickup: 1ms
 		${1:-}
 	E
 }

@@ -19,7 +19,7 @@ ports() {			# ports NAME...: outside ports; lan0 is inside
 apiVersion: chasqui.io/v1
 kind: Gateway
 metadata: {name: gw}
-spec: {pickup: 0s, ports: [$list]}
+spec: {pickup: 1ms, ports: [$list]}
 E
 }
 
