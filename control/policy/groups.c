@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "policy/reader.h"
+#include "util/addr.h"
 
 static void read_external(struct reader *rd, const struct node *node, void *ret)
 {
@@ -73,6 +74,28 @@ static size_t find_groups(const struct reader *rd, const struct group_use *use,
 	return *first ? 1 : 0;
 }
 
+/* Whether an except takes all of a prefix away; in a group, unlike a cidr, it may be wider. */
+static bool excepted(const struct group_use *use, const struct chq_prefix *prefix)
+{
+	for (size_t i = 0; i < use->excepts; i++)
+		if (prefix_contains(&use->except[i], prefix))
+			return true;
+	return false;
+}
+
+static void add_group(const struct group_use *use, const struct cidr_group *group,
+		      struct peers *peers)
+{
+	for (size_t i = 0; i < group->n_prefixes; i++)
+		if (!excepted(use, &group->prefixes[i]))
+			peers->cidrs[peers->n_cidrs++] = (struct cidr_rule){
+				.prefix = group->prefixes[i],
+				.except = use->except,
+				.excepts = use->excepts,
+				.at = use->at,
+			};
+}
+
 /* Adds the groups' prefixes to the rule; a group that nobody has written has none, as in Cilium. */
 static void resolve_use(struct reader *rd, const struct group_use *use)
 {
@@ -88,13 +111,8 @@ static void resolve_use(struct reader *rd, const struct group_use *use)
 		memcpy(cidrs, peers->cidrs, sizeof(*cidrs) * peers->n_cidrs);
 	peers->cidrs = cidrs;
 	for (size_t i = 0; i < n_groups; i++)
-		for (size_t j = 0; wanted(use, &groups[i]) && j < groups[i].n_prefixes; j++)
-			peers->cidrs[peers->n_cidrs++] = (struct cidr_rule){
-				.prefix = groups[i].prefixes[j],
-				.except = use->except,
-				.excepts = use->excepts,
-				.at = use->at,
-			};
+		if (wanted(use, &groups[i]))
+			add_group(use, &groups[i], peers);
 }
 
 static void check_twins(struct reader *rd)
