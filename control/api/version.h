@@ -10,5 +10,6 @@
 #define DEFAULT_STATE_DIRECTORY	 "/var/lib/chasqui"
 #define DEFAULT_BPFFS_DIRECTORY	 "/sys/fs/bpf/chasqui"
 #define API_SOCKET_NAME		 "api.sock"
+#define FORWARDING_NOTE		 "forwarding" /* in the run directory: chasquid turned it on */
 
 #endif

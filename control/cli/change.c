@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "api/version.h"
 #include "kernel/datapath.h"
+#include "kernel/forwarding.h"
 #include "util/cleanup.h"
 
 /* Words that ask the daemon to change something, and wait until it has. */
@@ -64,19 +67,48 @@ int attach_port(const struct arguments *arguments)
 	return port_word(arguments, "attach");
 }
 
+/*
+ * Forwarding that chasquid turned on goes off first: a router that nobody guards
+ * is not what was there before.
+ */
+static int stop_forwarding(const struct arguments *arguments, bool *ret_stopped)
+{
+	cleanup_free char *path = NULL;
+	int err;
+
+	if (asprintf(&path, "%s/%s", arguments->run_dir, FORWARDING_NOTE) < 0)
+		return -ENOMEM;
+	if (access(path, F_OK) < 0)
+		return 0;
+	err = forwarding_set(false);
+	if (err)
+		return err;
+	unlink(path);
+	*ret_stopped = true;
+	return 0;
+}
+
 /* Everything, and with no daemon needed: the pins say what is ours. */
 static int detach_all(const struct arguments *arguments)
 {
-	int err = datapath_detach_all(arguments->bpffs);
-	const char *refusal = datapath_refusal(NULL);
+	bool stopped = false;
+	const char *refusal;
+	int err = stop_forwarding(arguments, &stopped);
 
+	if (err) {
+		fprintf(stderr, "chasqui detach: forwarding could not be turned off: %s\n",
+			strerror(-err));
+		return EXIT_REFUSED;
+	}
+	err = datapath_detach_all(arguments->bpffs);
+	refusal = datapath_refusal(NULL);
 	if (err) {
 		fprintf(stderr, "chasqui detach: %s\n",
 			refusal && *refusal ? refusal : strerror(-err));
 		return EXIT_REFUSED;
 	}
-	printf("nothing of chasqui is left in the kernel under %s; traffic is not judged any more\n",
-	       arguments->bpffs);
+	printf("nothing of chasqui is left in the kernel under %s; traffic is not judged any more%s\n",
+	       arguments->bpffs, stopped ? ", and not forwarded either" : "");
 	return EXIT_DONE;
 }
 

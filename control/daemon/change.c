@@ -490,7 +490,7 @@ static void on_compiled(void *data)
 			 daemon->live.number);
 	if (change->kind != CHANGE_RECOMPILE)
 		keep(change);
-	ports_sync(daemon);
+	ports_sync(daemon, true);
 	tell_success(change);
 	finish(change);
 }

@@ -37,6 +37,12 @@ struct addresses {
 	size_t count;
 };
 
+/* Why a port that is there has no checkpoint. */
+struct port_note {
+	char name[16];
+	char text[256];
+};
+
 /* Everything that lives as long as the daemon, and in one place only. */
 struct daemon {
 	struct options options;
@@ -58,6 +64,8 @@ struct daemon {
 	bool failed;	    /* the loop ended because of an error */
 	char **detached;    /* ports that a person took the checkpoint off */
 	size_t n_detached;
+	struct port_note notes[CHQ_PORT_MAX];
+	size_t n_notes;
 	struct event *timers[12]; /* all that wakes the loop */
 	size_t n_timers;
 };

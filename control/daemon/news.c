@@ -87,7 +87,7 @@ static void on_watch(evutil_socket_t fd, short what, void *data)
 	if (news & WATCH_FILTERS)
 		datapath_check_attached(daemon->datapath);
 	if (news & (WATCH_LINKS | WATCH_FILTERS))
-		ports_sync(daemon);
+		ports_sync(daemon, false);
 }
 
 /* One line for programs, and in it, as its member `line`, the one for people. */
@@ -140,7 +140,7 @@ static void on_check(evutil_socket_t fd, short what, void *data)
 			 mended == 1 ? "" : "s", mended == 1 ? "was" : "were");
 	else if (mended < 0)
 		log_error("%s", datapath_refusal(daemon->datapath));
-	ports_sync(daemon);
+	ports_sync(daemon, false);
 }
 
 static int add(struct daemon *daemon, int fd, short what, event_callback_fn callback,

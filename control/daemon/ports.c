@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/version.h"
+#include "daemon/folder.h"
 #include "kernel/forwarding.h"
 #include "util/cleanup.h"
 #include "util/log.h"
@@ -77,27 +79,89 @@ static void let_go_of_strays(struct daemon *daemon)
 	}
 }
 
+static struct port_note *find_note(struct daemon *daemon, const char *name)
+{
+	for (size_t i = 0; i < daemon->n_notes; i++)
+		if (strcmp(daemon->notes[i].name, name) == 0)
+			return &daemon->notes[i];
+	return NULL;
+}
+
+const char *ports_note(const struct daemon *daemon, const char *name)
+{
+	const struct port_note *note = find_note((struct daemon *)daemon, name);
+
+	return note ? note->text : "";
+}
+
+static void forget_note(struct daemon *daemon, const char *name)
+{
+	struct port_note *note = find_note(daemon, name);
+
+	if (note)
+		*note = daemon->notes[--daemon->n_notes];
+}
+
+/* Said once, not every time that it is tried again. */
+static void note_refusal(struct daemon *daemon, const char *name, const char *text)
+{
+	struct port_note *note = find_note(daemon, name);
+
+	if (!note && daemon->n_notes == CHQ_PORT_MAX)
+		return;
+	if (!note) {
+		note = &daemon->notes[daemon->n_notes++];
+		*note = (struct port_note){};
+		snprintf(note->name, sizeof(note->name), "%s", name);
+	}
+	if (strncmp(note->text, text, sizeof(note->text) - 1) == 0)
+		return;
+	snprintf(note->text, sizeof(note->text), "%s", text);
+	log_error("port %s: %s", name, text);
+}
+
 /* True when the port is guarded, or not there at all. */
-static bool guard(struct daemon *daemon, const struct port_row *row)
+static bool guard(struct daemon *daemon, const struct port_row *row, bool anew)
 {
 	unsigned ifindex = if_nametoindex(row->name);
 	const struct attachment *seen;
+	bool guarded;
 	int err;
 
-	if (!ifindex || detached_at(daemon, row->name) < daemon->n_detached)
+	if (!ifindex || detached_at(daemon, row->name) < daemon->n_detached) {
+		forget_note(daemon, row->name);
 		return true;
+	}
 	seen = attachment_at(daemon, ifindex);
+	guarded = seen && seen->present && seen->checkpoint && strcmp(seen->name, row->name) == 0;
+	if (guarded && !anew)
+		return true;
 	err = datapath_attach(daemon->datapath, ifindex, row);
 	if (err == -ENODEV)
 		return true;
 	if (err) {
-		log_error("port %s: %s", row->name, words_for(daemon, err));
+		note_refusal(daemon, row->name, words_for(daemon, err));
 		return false;
 	}
-	if (!seen || !seen->checkpoint)
+	forget_note(daemon, row->name);
+	if (!guarded)
 		log_info("port %s (%s) is guarded", row->name,
 			 row->value.role == CHQ_INSIDE ? "inside" : "outside");
 	return true;
+}
+
+/* So that `chasqui detach --all` turns off again what was turned on here. */
+static void note_forwarding(const struct daemon *daemon)
+{
+	cleanup_free char *path = path_join(daemon->options.run_directory, FORWARDING_NOTE);
+	static const char text[] = "chasquid turned forwarding on\n";
+	bool ipv4 = true, ipv6 = true;
+
+	if (!path || forwarding_get(&ipv4, &ipv6) < 0 || (ipv4 && ipv6))
+		return;
+	if (file_write(path, text, strlen(text)) < 0)
+		log_warn("%s cannot be written: chasqui detach --all will leave forwarding on",
+			 path);
 }
 
 static void open_gateway(struct daemon *daemon)
@@ -109,6 +173,7 @@ static void open_gateway(struct daemon *daemon)
 	daemon->closed = false;
 	if (daemon->options.no_forwarding)
 		return;
+	note_forwarding(daemon);
 	err = forwarding_set(true);
 	if (err)
 		log_error("forwarding could not be turned on: %s", strerror(-err));
@@ -125,7 +190,7 @@ void ports_close(struct daemon *daemon)
 		log_error("forwarding could not be turned off: %s", strerror(-err));
 }
 
-void ports_sync(struct daemon *daemon)
+void ports_sync(struct daemon *daemon, bool anew)
 {
 	const struct generation *generation = daemon->live.generation;
 	bool all = true;
@@ -134,10 +199,10 @@ void ports_sync(struct daemon *daemon)
 		return;
 	let_go_of_strays(daemon);
 	for (size_t i = 0; i < generation->n_ports; i++)
-		all = guard(daemon, &generation->ports[i]) && all;
+		all = guard(daemon, &generation->ports[i], anew) && all;
 	if (all)
 		open_gateway(daemon);
-	else if (daemon->closed)
+	else if (daemon->closed && anew)
 		log_error("nothing is forwarded until every port that is there is guarded");
 }
 

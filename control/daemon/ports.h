@@ -11,7 +11,10 @@
  * there get their checkpoint, others lose it. Once every port that is there has
  * one, the gateway opens: forwarding goes on.
  */
-void ports_sync(struct daemon *daemon);
+void ports_sync(struct daemon *daemon, bool anew); /* anew: the Gateway document may have changed */
+
+/* Why this port has no checkpoint; "" when nothing is wrong with it. */
+const char *ports_note(const struct daemon *daemon, const char *name);
 
 /* A person takes the checkpoint off a port, until he puts it back or the daemon restarts. */
 int ports_detach(struct daemon *daemon, const char *name);

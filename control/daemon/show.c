@@ -7,6 +7,7 @@
 
 #include "daemon/documents.h"
 #include "daemon/history.h"
+#include "daemon/ports.h"
 #include "util/addr.h"
 #include "util/cleanup.h"
 
@@ -195,7 +196,10 @@ static json_t *port_as_json(const struct daemon *daemon, const struct port_row *
 		bare.present = bare.ifindex != 0;
 		seen = &bare;
 	}
-	return attachment_as_json(seen, row);
+	attachment_as_json(seen, row);
+	if (!*seen->note)
+		json_object_set_new(row, "note", json_string(ports_note(daemon, port->name)));
+	return row;
 }
 
 json_t *show_ports(const struct daemon *daemon)
