@@ -118,16 +118,23 @@ static const struct field spec_fields[] = {
 	{},
 };
 
-/* The namespace of a CiliumNetworkPolicy is not the selector's to choose. */
-static void set_namespace(struct reader *rd, struct selector *selector, const char *namespace)
+/*
+ * The namespace of a CiliumNetworkPolicy is not the selector's to choose: another one in
+ * matchLabels gives way, as in Cilium; one in matchExpressions stays and is never met.
+ */
+static void set_namespace(struct reader *rd, const struct node *node, struct selector *selector,
+			  const char *namespace)
 {
+	const struct node *labels = node_field(node, "matchLabels");
+	const struct node *given = labels ? node_field(labels, "k8s:" NAMESPACE_KEY) : NULL;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < selector->count; i++) {
 		const struct requirement *req = &selector->list[i];
 
-		if (strcmp(req->source, "k8s") != 0 || strcmp(req->key, NAMESPACE_KEY) != 0 ||
-		    req->op != REQUIRE_IN)
+		if (!given || strcmp(req->source, "k8s") != 0 ||
+		    strcmp(req->key, NAMESPACE_KEY) != 0 || req->op != REQUIRE_IN ||
+		    req->count != 1 || strcmp(req->values[0], given->text) != 0)
 			selector->list[kept++] = *req;
 	}
 	selector->count = kept;
@@ -156,7 +163,8 @@ static void read_subject(struct reader *rd, const struct node *node,
 		if (read_selector(rd, reading->endpoint_selector, "endpointSelector", &cilium_keys,
 				  &policy->subject) &&
 		    !clusterwide)
-			set_namespace(rd, &policy->subject, policy->namespace);
+			set_namespace(rd, reading->endpoint_selector, &policy->subject,
+				      policy->namespace);
 	} else if (fields_right) {
 		problem_at(rd, node->at, "a spec selects nothing, expected \"endpointSelector\"%s",
 			   clusterwide ? " or \"nodeSelector\"" : "");

@@ -135,6 +135,11 @@ static void test_selectors(void **state)
 		 "{k8s:io.kubernetes.pod.namespace: other}}\n  ingress: [{fromEndpoints: [{}]}]\n",
 		 "k8s:io.kubernetes.pod.namespace In shop",
 		 "k8s:io.kubernetes.pod.namespace In shop"},
+		{POLICY_HEAD "spec:\n  endpointSelector: {matchExpressions: [{key: "
+			     "k8s:io.kubernetes.pod.namespace, operator: In, values: [other]}]}\n"
+			     "  ingress: [{fromEndpoints: [{}]}]\n",
+		 "k8s:io.kubernetes.pod.namespace In other; k8s:io.kubernetes.pod.namespace In shop",
+		 "k8s:io.kubernetes.pod.namespace In shop"},
 		/* peers of an init policy need no namespace */
 		{WIDE_HEAD "spec:\n  endpointSelector: {matchLabels: {reserved:init: }}\n"
 			   "  ingress: [{fromEndpoints: [{matchLabels: {a: b}}]}]\n",
