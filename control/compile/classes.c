@@ -38,13 +38,29 @@ static void split_by_category(struct compiler *c, struct partition *partition,
 	partition_split(partition, room, count);
 }
 
+/* Classes of the members, each once: `seen` has a place for every class, and is left clean. */
+static uint32_t list_classes(const struct partition *partition, uint32_t *members, uint32_t count,
+			     bool *seen)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t class = partition->class_of[members[i]];
+
+		if (!seen[class])
+			members[kept++] = class;
+		seen[class] = true;
+	}
+	for (uint32_t i = 0; i < kept; i++)
+		seen[members[i]] = false;
+	return kept;
+}
+
 static void keep_term_classes(struct compiler *c, struct selector_term *term,
 			      const struct partition *partition, uint32_t *room)
 {
 	set_members(&term->label_sets, room);
-	for (uint32_t i = 0; i < term->label_sets.count; i++)
-		room[i] = partition->class_of[room[i]];
-	term->n_label_classes = sort_unique(room, term->label_sets.count);
+	term->n_label_classes = list_classes(partition, room, term->label_sets.count, c->seen);
 	term->label_classes = arena_array(c->scratch, uint32_t, term->n_label_classes);
 	if (term->n_label_classes)
 		memcpy(term->label_classes, room, term->n_label_classes * sizeof(*room));
@@ -494,8 +510,10 @@ static void make_subject_classes(struct compiler *c)
 int classes_make(struct compiler *c)
 {
 	uint32_t *room = arena_array(c->scratch, uint32_t, c->n_label_sets + 1);
-	int err = make_label_classes(c, room);
+	int err;
 
+	c->seen = arena_array(c->scratch, bool, c->n_label_sets + 1);
+	err = make_label_classes(c, room);
 	if (!err)
 		err = make_all_cidr_classes(c);
 	if (err < 0)

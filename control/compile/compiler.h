@@ -214,6 +214,7 @@ struct compiler {
 	struct compiled_policy *policies;
 
 	struct partition label_classes;
+	bool *seen;			    /* by class of label sets, all false between uses */
 	uint32_t *cidr_class[CATEGORY_MAX]; /* by CIDR prefix; 0 = no rule matches */
 	uint32_t n_cidr_classes;
 	bool *left_out; /* by CIDR prefix: a hole of the rule in hand */

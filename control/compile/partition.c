@@ -38,21 +38,28 @@ uint32_t sort_unique(uint32_t *list, uint32_t count)
 	return kept;
 }
 
+/* Bits need no sorting. */
+static struct set make_bits(struct obstack *arena, uint32_t n, const uint32_t *list, uint32_t count)
+{
+	struct set set = {.n = n, .bits = arena_array(arena, uint64_t, n / 64 + 1)};
+
+	for (uint32_t i = 0; i < count; i++)
+		set.bits[list[i] / 64] |= 1ull << list[i] % 64;
+	for (uint32_t word = 0; word <= n / 64; word++)
+		set.count += __builtin_popcountll(set.bits[word]);
+	return set;
+}
+
 struct set set_make(struct obstack *arena, uint32_t n, uint32_t *list, uint32_t count)
 {
 	struct set set = {.n = n};
 
-	count = sort_unique(list, count);
-	set.count = count;
-	if (count < n / 32) {
-		set.list = arena_array(arena, uint32_t, count + 1);
-		if (count)
-			memcpy(set.list, list, count * sizeof(*list));
-		return set;
-	}
-	set.bits = arena_array(arena, uint64_t, n / 64 + 1);
-	for (uint32_t i = 0; i < count; i++)
-		set.bits[list[i] / 64] |= 1ull << list[i] % 64;
+	if (count >= n / 32)
+		return make_bits(arena, n, list, count);
+	set.count = sort_unique(list, count);
+	set.list = arena_array(arena, uint32_t, set.count + 1);
+	if (set.count)
+		memcpy(set.list, list, set.count * sizeof(*list));
 	return set;
 }
 
@@ -140,14 +147,32 @@ void partition_split(struct partition *partition, const uint32_t *members, uint3
 		part(partition, partition->touched[i]);
 }
 
+static uint32_t list_others(const struct set *set, uint32_t *ret)
+{
+	uint32_t count = 0, last = set->n / 64;
+	uint64_t bits;
+
+	for (uint32_t word = 0; word <= last; word++) {
+		bits = ~set->bits[word];
+		if (word == last)
+			bits &= (1ull << set->n % 64) - 1;
+		for (; bits; bits &= bits - 1)
+			ret[count++] = word * 64 + __builtin_ctzll(bits);
+	}
+	return count;
+}
+
+/* To part some from the others, the fewer of both will do. */
 void partition_split_set(struct partition *partition, const struct set *set, uint32_t *room)
 {
 	if (set->list) {
 		partition_split(partition, set->list, set->count);
-		return;
+	} else if (set->count > set->n / 2) {
+		partition_split(partition, room, list_others(set, room));
+	} else {
+		set_members(set, room);
+		partition_split(partition, room, set->count);
 	}
-	set_members(set, room);
-	partition_split(partition, room, set->count);
 }
 
 void numbers_add(struct obstack *arena, struct numbers *numbers, uint32_t number)

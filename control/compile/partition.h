@@ -35,6 +35,7 @@ struct partition {
 
 void partition_start(struct partition *partition, struct obstack *arena, uint32_t n);
 void partition_split(struct partition *partition, const uint32_t *members, uint32_t count);
+/* The same for the others; only that class 0 may change sides. `room` is for n numbers. */
 void partition_split_set(struct partition *partition, const struct set *set, uint32_t *room);
 
 /* A growing list. */
