@@ -86,6 +86,7 @@ static enum outcome outcome_of(int error)
 		return UNREACHABLE;
 	case EAGAIN:
 	case ETIMEDOUT:
+	case ENOBUFS: /* dropped on its way out of this very machine */
 		return SILENT;
 	}
 	fprintf(stderr, "peer: %s\n", strerror(error));

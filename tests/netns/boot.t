@@ -19,6 +19,7 @@ good() {
 	web_and_db
 	policy_document web "app: web" <<E
 ingress: [{fromEntities: [world], toPorts: [{ports: [{port: "53", protocol: UDP}]}]}]
+egress: [{toEntities: [none]}]
 E
 }
 broken() { document broken <<<"kind: Endpoint: what is this"; }
@@ -48,9 +49,12 @@ ok "over IPv6 too"                           reaches server udp fd00:10::5 53
 ok "and forwards"                            is "1 1 " forwarding
 gateway_down
 
-# A reboot: nothing is pinned, nothing is forwarded; the state directory is all that stays.
-chasqui detach --all --bpffs "$pins"
-sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
+# A reboot: nothing is forwarded, nothing is pinned; the state directory is all that stays.
+forget() {
+	sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
+	chasqui detach --all --bpffs "$pins"
+}
+forget
 broken
 start
 ok "after a reboot with a broken directory the last good one is live" \
@@ -59,7 +63,7 @@ ok "and it says so"                          says "last good" cat /run/test/daem
 
 # Somebody's sysctl.conf turns forwarding on before the daemon comes.
 gateway_down
-chasqui detach --all --bpffs "$pins"
+forget
 rm -r "$state"
 ok "in all this time nothing crossed"        never_crossed
 let_go shut4; let_go shut6

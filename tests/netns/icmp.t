@@ -26,7 +26,7 @@ for web in 10.10.0.5 fd00:10::5; do
 done
 
 # Time exceeded, from the gateway (its own) and from web as a router.
-expires() { says "ime exceeded" on "$1" ping -n -c 1 -W 1 -t 1 "$2"; }
+expires() { says exceeded on "$1" ping -n -c 1 -W 1 -t 1 "$2"; }
 ok "the gateway says when a packet expires"      expires db 10.10.0.5
 ok "over IPv6 too"                               expires db fd00:10::5
 

@@ -64,11 +64,11 @@ ok "1002 is closed in B"             silent server udp 10.10.0.5 1002
 hold server tcp 10.10.0.5 21001 tcp4 -t 2000
 hold server tcp fd00:10::5 21001 tcp6 -t 2000
 hold server udp 10.10.0.5 1001 udp4 -t 2000
-load server udp 10.10.0.5 1001 open4 -t 3000
-load server udp fd00:10::5 1001 open6 -t 3000
-load server tcp 10.10.0.5 21001 opentcp -t 3000
-send server 10.10.0.5 1002 closed4 -e 200
-send server fd00:10::5 1002 closed6 -e 200
+load server udp 10.10.0.5 1001 open4 -t 3000 -e 300
+load server udp fd00:10::5 1001 open6 -t 3000 -e 300
+load server tcp 10.10.0.5 21001 opentcp -t 3000 -e 300
+send server 10.10.0.5 1002 closed4 -e 300
+send server fd00:10::5 1002 closed6 -e 300
 
 before=$(generation)
 flip() {
