@@ -235,12 +235,21 @@ static const struct link *check_port(struct datapath *datapath, const struct lin
 	return *ret_err ? NULL : link;
 }
 
+/* Takes back what was made so far; the reason for it stays what it was. */
+static void undo_attach(struct datapath *datapath, unsigned ifindex)
+{
+	struct refusal reason = datapath->refusal;
+
+	datapath_detach(datapath, ifindex);
+	datapath->refusal = reason;
+}
+
 int datapath_attach(struct datapath *datapath, unsigned ifindex, const struct port_row *row)
 {
 	cleanup(links_free) struct links links = {};
 	const struct link *link;
 	struct port_state *port;
-	bool lost = false;
+	bool lost = false, known = find_port(datapath, ifindex);
 	int err = links_read(datapath->nl, &links);
 
 	if (err)
@@ -257,12 +266,12 @@ int datapath_attach(struct datapath *datapath, unsigned ifindex, const struct po
 	if (!err)
 		err = set_checkpoint(datapath, &links, link, port, &lost);
 	if (err) {
-		datapath_detach(datapath, ifindex);
+		/* What guarded it until now is better than nothing. */
+		if (!known)
+			undo_attach(datapath, ifindex);
 		return err;
 	}
-	gate_look(datapath, link, &port->seen);
-	if (datapath->has_deny && port->seen.gate == GATE_OFF)
-		gate_attach(datapath, &port->seen);
+	gate_follow(datapath, link, port);
 	return 0;
 }
 
@@ -280,10 +289,8 @@ int datapath_detach(struct datapath *datapath, unsigned ifindex)
 	ports_set(datapath, ifindex, NULL);
 	if (links_find(&links, ifindex)) {
 		if (port)
-			gate_detach(datapath, &port->seen);
-		err = filter_delete(datapath->nl, ifindex, CHQ_INGRESS)
-		   ?: filter_delete(datapath->nl, ifindex, CHQ_EGRESS)
-		   ?: clsact_remove_empty(datapath->nl, ifindex);
+			gate_detach(datapath, port);
+		err = filters_remove(datapath->nl, ifindex);
 	}
 	if (port)
 		drop_port(datapath, port);
@@ -320,11 +327,7 @@ static int check_one(struct datapath *datapath, const struct links *links, struc
 			 (int)sizeof(port->seen.note) - 1, datapath->refusal.text);
 		return err;
 	}
-	gate_look(datapath, link, &port->seen);
-	if (datapath->has_deny && port->seen.gate == GATE_OFF &&
-	    gate_attach(datapath, &port->seen) == 0)
-		lost = true;
-	return lost;
+	return gate_follow(datapath, link, port) || lost;
 }
 
 int datapath_check_attached(struct datapath *datapath)
@@ -365,6 +368,7 @@ int ports_follow_generation(struct datapath *datapath, const struct generation *
 {
 	cleanup(links_free) struct links links = {};
 	int err = links_read(datapath->nl, &links);
+	const struct link *link;
 
 	for (size_t i = 0; i < datapath->n_ports && !err; i++) {
 		struct port_state *port = &datapath->ports[i];
@@ -380,10 +384,9 @@ int ports_follow_generation(struct datapath *datapath, const struct generation *
 					&(struct chq_link){.port = port->value.port,
 							   .role = port->value.role,
 							   .live = 1});
-		if (datapath->has_deny && port->seen.gate == GATE_OFF)
-			gate_attach(datapath, &port->seen);
-		else if (!datapath->has_deny && port->seen.gate != GATE_OFF)
-			gate_detach(datapath, &port->seen);
+		link = links_find(&links, port->seen.ifindex);
+		if (link)
+			gate_follow(datapath, link, port);
 	}
 	return err;
 }

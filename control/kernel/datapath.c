@@ -2,31 +2,16 @@
 #include "kernel/inside.h"
 
 #include <bpf/bpf.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/statfs.h>
 #include <time.h>
 #include <xdp/libxdp.h>
 
-#include "kernel/filter.h"
 #include "util/cleanup.h"
 
-#define PIN_DIRECTORY "/sys/fs/bpf/chasqui"
-
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71
-#endif
-
-/* Why the last open of this thread failed: there is no datapath yet to keep it in. */
-static __thread struct refusal open_refusal;
+__thread struct refusal open_refusal;
 
 const char *datapath_refusal(const struct datapath *datapath)
 {
@@ -45,88 +30,6 @@ int pickup_open(struct datapath *datapath)
 {
 	datapath->config->pickup_until_tick = tick_now() + datapath->pickup_ticks;
 	return 0;
-}
-
-static int read_cookie(uint64_t *ret)
-{
-	cleanup_close int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	socklen_t size = sizeof(*ret);
-
-	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, ret, &size))
-		return -errno;
-	return 0;
-}
-
-/* Makes the directory and those above it, as far as they are missing. */
-static int make_directories(const char *path)
-{
-	char part[PATH_MAX];
-
-	for (const char *at = strchr(path + 1, '/');; at = strchr(at + 1, '/')) {
-		int length = at ? at - path : (int)strlen(path);
-
-		snprintf(part, sizeof(part), "%.*s", length, path);
-		if (mkdir(part, 0700) && errno != EEXIST)
-			return -errno;
-		if (!at)
-			return 0;
-	}
-}
-
-/* The process that holds the lock, from the kernel's list; 0 = not found. */
-static int lock_holder(int fd)
-{
-	cleanup_free char *line = NULL;
-	unsigned long inode;
-	struct stat there;
-	int pid, found = 0;
-	size_t size = 0;
-	FILE *locks;
-
-	if (fstat(fd, &there))
-		return 0;
-	locks = fopen("/proc/locks", "re");
-	while (locks && !found && getline(&line, &size, locks) > 0) {
-		if (sscanf(line, "%*d: FLOCK %*s %*s %d %*x:%*x:%lu", &pid, &inode) == 2 &&
-		    inode == there.st_ino)
-			found = pid;
-	}
-	if (locks)
-		fclose(locks);
-	return found;
-}
-
-static int lock_directory(const char *path, int *ret_fd, struct refusal *refusal)
-{
-	cleanup_close int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct statfs there;
-
-	if (fd < 0)
-		return refuse(refusal, -errno, "cannot open %s", path);
-	if (fstatfs(fd, &there) == 0 && there.f_type != BPF_FS_MAGIC)
-		return refuse(refusal, -EINVAL,
-			      "%s is not on a bpf file system: mount -t bpf bpf /sys/fs/bpf", path);
-	if (flock(fd, LOCK_EX | LOCK_NB)) {
-		if (errno != EWOULDBLOCK)
-			return refuse(refusal, -errno, "cannot lock %s", path);
-		return refuse(refusal, -EBUSY, "%s is held by another daemon, process %d", path,
-			      lock_holder(fd));
-	}
-	*ret_fd = fd;
-	fd = -1;
-	return 0;
-}
-
-static int open_directory(struct datapath *datapath)
-{
-	int err = make_directories(datapath->pin_directory);
-
-	if (err)
-		return refuse(
-			&datapath->refusal, err,
-			"cannot make %s (is a bpf file system mounted there? mount -t bpf bpf /sys/fs/bpf)",
-			datapath->pin_directory);
-	return lock_directory(datapath->pin_directory, &datapath->directory_fd, &datapath->refusal);
 }
 
 static void set_default(uint32_t *limit, uint32_t value)
@@ -205,7 +108,7 @@ static int take_over(struct datapath *datapath)
 
 static int open_parts(struct datapath *datapath)
 {
-	int err = read_cookie(&datapath->netns_cookie);
+	int err = directory_cookie(&datapath->netns_cookie);
 
 	if (err)
 		return refuse(&datapath->refusal, err,
@@ -213,7 +116,7 @@ static int open_parts(struct datapath *datapath)
 	err = netlink_open(&datapath->nl);
 	if (err)
 		return refuse(&datapath->refusal, err, "cannot open a netlink socket");
-	err = open_directory(datapath);
+	err = directory_open(datapath);
 	if (err)
 		return err;
 	return programs_load(datapath) ?: events_open(datapath) ?: take_over(datapath);
@@ -371,104 +274,4 @@ int datapath_own_addresses(struct datapath *datapath, const struct chq_addr *lis
 	datapath->own = give(copy);
 	datapath->n_own = count;
 	return err ? refuse(&datapath->refusal, err, "chq_hosts takes no more addresses") : 0;
-}
-
-static int remove_pins(const char *directory)
-{
-	struct dirent *entry;
-	DIR *open_directory = opendir(directory);
-	int err = 0;
-
-	if (!open_directory)
-		return errno == ENOENT ? 0 : -errno;
-	while ((entry = readdir(open_directory)) && !err) {
-		char path[PATH_MAX + 256];
-
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
-		if (entry->d_type == DT_DIR)
-			err = remove_pins(path);
-		else if (unlink(path))
-			err = -errno;
-	}
-	closedir(open_directory);
-	if (!err && rmdir(directory))
-		err = -errno;
-	return err;
-}
-
-static int remove_filter(struct netlink *nl, unsigned ifindex, enum chq_direction direction)
-{
-	struct filter filter;
-	int err = filter_get(nl, ifindex, direction, &filter);
-
-	if (err || !filter.present || !filter_is_ours(filter.program_id))
-		return err;
-	return filter_delete(nl, ifindex, direction);
-}
-
-static int remove_filters(struct netlink *nl)
-{
-	cleanup(links_free) struct links links = {};
-	int err = links_read(nl, &links);
-
-	for (size_t i = 0; i < links.count && !err; i++) {
-		unsigned ifindex = links.list[i].ifindex;
-		struct filter in = {}, out = {};
-
-		if (filter_get(nl, ifindex, CHQ_INGRESS, &in) ||
-		    filter_get(nl, ifindex, CHQ_EGRESS, &out))
-			continue;
-		if (!filter_is_ours(in.program_id) && !filter_is_ours(out.program_id))
-			continue;
-		err = remove_filter(nl, ifindex, CHQ_INGRESS)
-		   ?: remove_filter(nl, ifindex, CHQ_EGRESS)
-		   ?: clsact_remove_empty(nl, ifindex);
-	}
-	return err;
-}
-
-static int check_namespace(const char *pin_directory)
-{
-	char path[PATH_MAX];
-	cleanup_close int fd = -1;
-	struct chq_meta meta = {};
-	uint64_t cookie = 0;
-	uint32_t zero = 0;
-
-	snprintf(path, sizeof(path), "%s/chq_meta", pin_directory);
-	fd = bpf_obj_get(path);
-	if (fd < 0 || read_cookie(&cookie) || bpf_map_lookup_elem(fd, &zero, &meta))
-		return 0;
-	if (meta.netns_cookie != cookie)
-		return refuse(&open_refusal, -EXDEV,
-			      "the pins in %s guard another network namespace: run this there",
-			      pin_directory);
-	return 0;
-}
-
-int datapath_detach_all(const char *pin_directory)
-{
-	cleanup(netlink_close_p) struct netlink *nl = NULL;
-	cleanup_close int fd = -1;
-	int err;
-
-	if (!pin_directory)
-		pin_directory = PIN_DIRECTORY;
-	if (access(pin_directory, F_OK) == 0) {
-		err = lock_directory(pin_directory, &fd, &open_refusal)
-			      ?: check_namespace(pin_directory);
-		if (err)
-			return err;
-	}
-	err = netlink_open(&nl);
-	if (!err)
-		err = remove_filters(nl);
-	if (!err)
-		err = gate_detach_everywhere(nl);
-	if (err)
-		return refuse(&open_refusal, err, "cannot detach (%s)", nl ? nl->refusal : "");
-	err = remove_pins(pin_directory);
-	return err ? refuse(&open_refusal, err, "cannot remove %s", pin_directory) : 0;
 }

@@ -65,9 +65,8 @@ static bool is_dispatched(unsigned ifindex)
 	return !xdp_multiprog__is_legacy(multiprog) && dispatched_gate(multiprog);
 }
 
-void gate_look(struct datapath *datapath, const struct link *link, struct attachment *port)
+static void look(const struct link *link, struct attachment *port)
 {
-	(void)datapath;
 	port->gate = GATE_OFF;
 	if (!link->xdp_id)
 		return;
@@ -77,17 +76,23 @@ void gate_look(struct datapath *datapath, const struct link *link, struct attach
 		port->gate = GATE_SHARED;
 }
 
-/* A name, or an id, of who is there already. */
-static int refuse_foreign(struct datapath *datapath, const struct link *link,
-			  struct attachment *port)
+/* Why the deny list is not enforced on a port: by name, when another program stands there. */
+static void say_refused(const struct link *link, struct attachment *port)
 {
 	char name[BPF_OBJ_NAME_LEN] = "?";
 
 	program_name_of(link->xdp_id, name, sizeof(name));
-	snprintf(port->note, sizeof(port->note),
-		 "the deny list is not enforced here: XDP program %s (id %u) is there already",
-		 name, link->xdp_id);
-	return refuse(&datapath->refusal, -EBUSY, "%s: %s", port->name, port->note);
+	if (port->l3)
+		snprintf(port->note, sizeof(port->note),
+			 "the gate reads Ethernet; on this device the deny list is not enforced");
+	else if (link->xdp_id)
+		snprintf(
+			port->note, sizeof(port->note),
+			"the deny list is not enforced here: XDP program %s (id %u) is there already",
+			name, link->xdp_id);
+	else
+		snprintf(port->note, sizeof(port->note),
+			 "the deny list is not enforced here: the device takes no XDP program");
 }
 
 /*
@@ -96,7 +101,7 @@ static int refuse_foreign(struct datapath *datapath, const struct link *link,
  */
 static int attach_by_libxdp(struct datapath *datapath, unsigned ifindex, enum xdp_attach_mode mode)
 {
-	DECLARE_LIBXDP_OPTS(xdp_program_opts, options, );
+	struct xdp_program_opts options = {.sz = sizeof(options)};
 	cleanup(program_close_p) struct xdp_program *program = NULL;
 	struct bpf_object *object = NULL;
 	int err = gate_object(datapath, NULL, &object);
@@ -134,49 +139,68 @@ static int try_modes(struct datapath *datapath, unsigned ifindex)
 
 static void say_how(struct attachment *port)
 {
+	if (*port->note)
+		return;
 	if (port->gate == GATE_NATIVE)
-		snprintf(port->note, sizeof(port->note),
-			 "the gate stands alone: this kernel refuses libxdp's dispatcher");
+		snprintf(
+			port->note, sizeof(port->note),
+			"the gate stands alone: libxdp's dispatcher was refused, or it was attached by hand");
 	if (port->gate == GATE_GENERIC)
 		snprintf(port->note, sizeof(port->note),
 			 "the gate runs in generic mode, behind the driver: slower than native");
 }
 
-int gate_attach(struct datapath *datapath, struct attachment *port)
+static int attach(struct datapath *datapath, const struct link *link, struct attachment *port)
+{
+	int err;
+
+	if (port->l3)
+		err = -EOPNOTSUPP;
+	else if (link->xdp_id)
+		err = attach_by_libxdp(datapath, port->ifindex, XDP_MODE_UNSPEC) ? -EBUSY : 0;
+	else
+		err = try_modes(datapath, port->ifindex);
+	if (!err)
+		return 0;
+	say_refused(link, port);
+	return refuse(&datapath->refusal, err, "%s: %s", port->name, port->note);
+}
+
+static void look_again(struct datapath *datapath, struct attachment *port)
 {
 	cleanup(links_free) struct links links = {};
 	const struct link *link;
-	int err = links_read(datapath->nl, &links);
 
-	if (err)
-		return refuse(&datapath->refusal, err, "cannot list the interfaces");
+	if (links_read(datapath->nl, &links))
+		return;
 	link = links_find(&links, port->ifindex);
-	if (!link)
-		return refuse(&datapath->refusal, -ENODEV, "there is no interface %s", port->name);
-	if (port->l3) {
-		snprintf(port->note, sizeof(port->note),
-			 "the gate reads Ethernet; on this device the deny list is not enforced");
-		return refuse(&datapath->refusal, -EOPNOTSUPP, "%s: %s", port->name, port->note);
-	}
-	if (link->xdp_id && !is_dispatched(port->ifindex) && !is_gate(link->xdp_id)) {
-		err = attach_by_libxdp(datapath, port->ifindex, XDP_MODE_UNSPEC);
-		if (err)
-			return refuse_foreign(datapath, link, port);
-	} else {
-		err = try_modes(datapath, port->ifindex);
-	}
-	if (err) {
-		snprintf(port->note, sizeof(port->note), "the deny list is not enforced here: %s",
-			 strerror(-err));
-		return refuse(&datapath->refusal, err, "cannot attach the gate to %s", port->name);
-	}
-	links_free(&links);
-	err = links_read(datapath->nl, &links);
-	link = err ? NULL : links_find(&links, port->ifindex);
 	if (link)
-		gate_look(datapath, link, port);
-	say_how(port);
-	return 0;
+		look(link, port);
+}
+
+/* Attached while the live generation has a deny list, and only then. True: attached just now. */
+bool gate_follow(struct datapath *datapath, const struct link *link, struct port_state *port)
+{
+	bool attached = false;
+
+	look(link, &port->seen);
+	if (!datapath->has_deny) {
+		if (port->seen.gate != GATE_OFF)
+			gate_detach(datapath, port);
+		return false;
+	}
+	if (port->seen.gate == GATE_OFF) {
+		if (port->gate_refused && port->gate_refused_by == link->xdp_id) {
+			say_refused(link, &port->seen);
+			return false;
+		}
+		attached = attach(datapath, link, &port->seen) == 0;
+		port->gate_refused = !attached;
+		port->gate_refused_by = link->xdp_id;
+		look_again(datapath, &port->seen);
+	}
+	say_how(&port->seen);
+	return attached;
 }
 
 static int detach_dispatched(unsigned ifindex)
@@ -217,7 +241,7 @@ static int detach_from(const struct link *link)
 	return detach_dispatched(link->ifindex);
 }
 
-int gate_detach(struct datapath *datapath, struct attachment *port)
+int gate_detach(struct datapath *datapath, struct port_state *port)
 {
 	cleanup(links_free) struct links links = {};
 	const struct link *link;
@@ -225,11 +249,35 @@ int gate_detach(struct datapath *datapath, struct attachment *port)
 
 	if (err)
 		return err;
-	link = links_find(&links, port->ifindex);
+	link = links_find(&links, port->seen.ifindex);
 	err = link ? detach_from(link) : 0;
 	if (!err)
-		port->gate = GATE_OFF;
+		port->seen.gate = GATE_OFF;
+	port->gate_refused = false;
 	return err;
+}
+
+/*
+ * Puts our program into the place of a predecessor's, without a packet in between where
+ * it stands alone. One that a dispatcher calls still reads the maps that we took over.
+ */
+int gate_swap(struct datapath *datapath, const struct link *link)
+{
+	LIBBPF_OPTS(bpf_xdp_attach_opts, options);
+	cleanup_close int old_fd = -1;
+
+	if (!link->xdp_id || link->xdp_id == datapath->program_id[PROGRAM_GATE])
+		return 0;
+	if (!is_gate(link->xdp_id))
+		return datapath->fresh ? detach_dispatched(link->ifindex) : 0;
+	old_fd = bpf_prog_get_fd_by_id(link->xdp_id);
+	if (old_fd < 0)
+		return old_fd;
+	options.old_prog_fd = old_fd;
+	return bpf_xdp_attach(link->ifindex, datapath->program_fd[PROGRAM_GATE],
+			      (link->xdp_native ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE) |
+				      XDP_FLAGS_REPLACE,
+			      &options);
 }
 
 int gate_detach_everywhere(struct netlink *nl)

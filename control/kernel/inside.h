@@ -29,6 +29,8 @@ extern const char *const flow_table_names[FLOW_TABLES];
 struct port_state {
 	struct attachment seen;
 	struct chq_port value;
+	bool gate_refused; /* and by this program; it is not asked again until that changes */
+	uint32_t gate_refused_by;
 };
 
 struct datapath {
@@ -52,6 +54,7 @@ struct datapath {
 	struct generation_tables slot[CHQ_SLOTS];
 	struct chq_entry own_entry; /* of the live generation */
 	bool own_known;
+	bool fresh;    /* the maps were made anew: nothing of a predecessor's fitted */
 	bool has_deny; /* the live generation has a deny list */
 	uint32_t pickup_ticks;
 	struct chq_addr *own;
@@ -70,6 +73,19 @@ struct datapath {
 	unsigned char sweep_cursor[64];
 	bool sweep_running;
 };
+
+#define PIN_DIRECTORY "/sys/fs/bpf/chasqui"
+
+/* Why the last open of this thread failed: there is no datapath yet to keep it in. */
+extern __thread struct refusal open_refusal;
+
+/* directory.c: the pin directory, which one process at a time may hold. */
+int directory_cookie(uint64_t *ret); /* of our network namespace */
+int directory_lock(const char *path, int *ret_fd, struct refusal *refusal);
+int directory_open(struct datapath *datapath);
+
+/* detach.c: removes our filters of one interface, and the qdisc that they leave empty. */
+int filters_remove(struct netlink *nl, unsigned ifindex);
 
 /* Descriptor of one of the shared maps. */
 int map_fd(const struct datapath *datapath, const char *name);
@@ -93,9 +109,9 @@ int links_set(struct datapath *datapath, const struct links *links, unsigned ifi
 	      const struct chq_link *value);
 
 /* gate.c */
-int gate_attach(struct datapath *datapath, struct attachment *port);
-int gate_detach(struct datapath *datapath, struct attachment *port);
-void gate_look(struct datapath *datapath, const struct link *link, struct attachment *port);
+bool gate_follow(struct datapath *datapath, const struct link *link, struct port_state *port);
+int gate_detach(struct datapath *datapath, struct port_state *port);
+int gate_swap(struct datapath *datapath, const struct link *link);
 int gate_detach_everywhere(struct netlink *nl);
 
 /* events.c */

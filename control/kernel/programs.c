@@ -180,6 +180,7 @@ static int reuse_maps(struct datapath *datapath)
 	bool fits = layout_fits(datapath);
 	struct bpf_map *map;
 
+	datapath->fresh = !fits;
 	bpf_object__for_each_map(map, datapath->tc)
 	{
 		int err = bpf_map__is_internal(map) ? 0 : reuse_map(datapath, map, fits);

@@ -120,6 +120,8 @@ static int swap_filters(struct datapath *datapath)
 		err = swap_filter(datapath, &links.list[i], CHQ_INGRESS);
 		if (!err)
 			err = swap_filter(datapath, &links.list[i], CHQ_EGRESS);
+		/* A gate that cannot be replaced still drops by the list that it knows. */
+		gate_swap(datapath, &links.list[i]);
 	}
 	return err;
 }

@@ -477,6 +477,17 @@ static void forwarding_is_a_switch(void **state)
 	assert_false(v4 || v6);
 }
 
+static uint32_t xdp_of(const char *name)
+{
+	cleanup(netlink_close_p) struct netlink *nl = NULL;
+	cleanup(links_free) struct links links = {};
+
+	assert_int_equal(0, netlink_open(&nl));
+	assert_int_equal(0, links_read(nl, &links));
+	assert_non_null(links_named(&links, name));
+	return links_named(&links, name)->xdp_id;
+}
+
 static struct generation *with_deny(const char *const *texts, size_t count)
 {
 	static struct chq_prefix deny[8];
@@ -901,9 +912,9 @@ static void no_packet_is_lost_in_a_takeover(void **state)
 	right = far_end("wan1", "10.0.2.2", "10.0.2.1", echo, -1);
 	left = far_end("lan1", "10.0.1.2", "10.0.1.1", converse, told[1]);
 	datapath = open_with(4096);
+	install(datapath, small_generation(9), 1);
 	attach(datapath, &lan);
 	attach(datapath, &wan);
-	install(datapath, small_generation(9), 1);
 	assert_int_equal(0, forwarding_set(true));
 	usleep(800000);
 	for (uint32_t i = 0; i < 5; i++) {
@@ -925,6 +936,124 @@ static void no_packet_is_lost_in_a_takeover(void **state)
 	assert_int_equal(0, result.lost);
 	assert_true(see_flows(datapath).count > 0);
 	datapath_close(datapath);
+}
+
+/* As if the pins had been left by another release. */
+static void change_layout(void)
+{
+	cleanup_close int fd = pin("chq_meta");
+	struct chq_meta meta;
+	uint32_t zero = 0;
+
+	assert_int_equal(0, bpf_map_lookup_elem(fd, &zero, &meta));
+	meta.layout++;
+	assert_int_equal(0, bpf_map_update_elem(fd, &zero, &meta, BPF_ANY));
+}
+
+static void another_layout_is_followed(void **state)
+{
+	struct datapath *datapath = open_with(4096);
+	uint32_t cell, program;
+
+	(void)state;
+	assert_int_equal(1, datapath_port_number(datapath, "lan0"));
+	attach(datapath, &lan);
+	install(datapath, small_generation(9), 41);
+	put_flows(500);
+	datapath_close(datapath);
+	change_layout();
+	cell = map_id("chq_cell");
+	program = filter_of("lan0", CHQ_INGRESS).program_id;
+
+	datapath = open_with(4096);
+	assert_int_equal(0, datapath_live(datapath));
+	assert_int_equal(41, datapath_highest(datapath));
+	assert_int_not_equal(cell, map_id("chq_cell"));
+	attach(datapath, &lan);
+	/* Until there is something to judge by, the old programs go on. */
+	assert_int_equal(program, filter_of("lan0", CHQ_INGRESS).program_id);
+	assert_int_equal(1, datapath_port_number(datapath, "lan0"));
+	install(datapath, small_generation(10), 42);
+	assert_int_not_equal(program, filter_of("lan0", CHQ_INGRESS).program_id);
+	check_flows(500);
+	assert_int_equal(10, live_world());
+	datapath_close(datapath);
+}
+
+static void what_cannot_be_is_said(void **state)
+{
+	struct datapath_options options = {.pin_directory = PINS,
+					   .limits = {.conntrack = 4000000000u}};
+	struct datapath *datapath = NULL;
+
+	(void)state;
+	assert_true(datapath_open(&options, &datapath) < 0);
+	print_message("# %s\n", datapath_refusal(NULL));
+	assert_non_null(strstr(datapath_refusal(NULL), "lower limits.conntrack"));
+	options = (struct datapath_options){.pin_directory = "/run/elsewhere"};
+	assert_int_equal(-EINVAL, datapath_open(&options, &datapath));
+	assert_non_null(strstr(datapath_refusal(NULL), "mount -t bpf"));
+	options = (struct datapath_options){.pin_directory = PINS, .object_directory = "/run"};
+	assert_int_equal(-ENOENT, datapath_open(&options, &datapath));
+	assert_non_null(strstr(datapath_refusal(NULL), "/run/tc.bpf.o"));
+}
+
+static void what_guards_is_not_taken_off_in_anger(void **state)
+{
+	struct datapath *datapath = open_with(4096);
+
+	(void)state;
+	install(datapath, small_generation(9), 1);
+	run("tc qdisc add dev lan0 ingress");
+	assert_int_equal(-EEXIST, datapath_attach(datapath, if_nametoindex("lan0"), &lan));
+	assert_non_null(strstr(datapath_refusal(datapath), "replace it with clsact"));
+	run("tc qdisc del dev lan0 ingress");
+	attach(datapath, &lan);
+	run("ip link add br0 type bridge && ip link set lan0 master br0");
+	assert_int_equal(-EINVAL, datapath_attach(datapath, if_nametoindex("lan0"), &lan));
+	assert_true(filter_of("lan0", CHQ_INGRESS).present);
+	datapath_close(datapath);
+}
+
+static void an_object_of_ones_own_is_loaded(void **state)
+{
+	struct datapath_options options = {.pin_directory = PINS,
+					   .object_directory = getenv("BUILD"),
+					   .limits = {.conntrack = 4096}};
+	struct datapath *datapath = NULL;
+
+	(void)state;
+	if (!options.object_directory)
+		skip();
+	if (datapath_open(&options, &datapath))
+		fail_msg("%s", datapath_refusal(NULL));
+	datapath_close(datapath);
+}
+
+static void the_gate_takes_large_packets(void **state)
+{
+	static const char *const texts[] = {"203.0.113.0/24"};
+	struct datapath *datapath = open_with(4096);
+	uint32_t program;
+
+	(void)state;
+	run("ip link set wan0 mtu 9000 && ip link set wan1 mtu 9000");
+	install(datapath, with_deny(texts, 1), 1);
+	attach(datapath, &wan);
+	assert_int_equal(GATE_NATIVE, gate_of(datapath));
+	program = xdp_of("wan0");
+	datapath_close(datapath);
+	datapath = open_with(4096);
+	attach(datapath, &wan);
+	assert_int_equal(GATE_NATIVE, gate_of(datapath));
+	assert_int_not_equal(program, xdp_of("wan0"));
+	assert_int_equal(0, datapath_check_attached(datapath));
+	run("ip link set dev wan0 xdp off");
+	assert_int_equal(1, datapath_check_attached(datapath));
+	assert_int_equal(GATE_NATIVE, gate_of(datapath));
+	datapath_close(datapath);
+	assert_int_equal(0, datapath_detach_all(PINS));
+	assert_int_equal(0, xdp_of("wan0"));
 }
 
 #define WORLD(test) cmocka_unit_test_setup_teardown(test, enter_world, leave_world)
@@ -953,6 +1082,11 @@ int main(void)
 		WORLD(a_large_generation_is_quick),
 		WORLD(twice_the_same_row_is_refused),
 		WORLD(no_packet_is_lost_in_a_takeover),
+		WORLD(another_layout_is_followed),
+		WORLD(what_cannot_be_is_said),
+		WORLD(what_guards_is_not_taken_off_in_anger),
+		WORLD(an_object_of_ones_own_is_loaded),
+		WORLD(the_gate_takes_large_packets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
