@@ -239,6 +239,14 @@ void api_refuse(struct api_request *request, int status, const char *format, ...
 	api_reply(request, status, json_pack("{s:s}", "error", text ? text : "out of memory"));
 }
 
+void api_reply_lines(struct api_request *request, const char *text, size_t bytes)
+{
+	evbuffer_add(evhttp_request_get_output_buffer(request->http), text, bytes);
+	add_type(request->http, CONTENT_TYPE_LINES);
+	evhttp_send_reply(request->http, 200, status_text(200), NULL);
+	request_free(request);
+}
+
 static void stream_forget(struct api_stream *stream)
 {
 	LIST_REMOVE(stream, entry);

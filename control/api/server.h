@@ -41,6 +41,9 @@ void api_reply(struct api_request *request, int status, json_t *body); /* takes 
 void api_refuse(struct api_request *request, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Lines that are there already, each an object; the text stays the caller's. */
+void api_reply_lines(struct api_request *request, const char *text, size_t bytes);
+
 /* A reply without end, a line at a time; goes on until the client leaves. */
 void api_stream_start(struct api_request *request);
 

@@ -28,5 +28,6 @@ static int show_line(void *data, const char *text)
 
 int follow_events(const struct arguments *arguments)
 {
-	return listen_to(arguments, "/v1/events?follow=1", show_line, (void *)arguments);
+	return listen_to(arguments, arguments->follow ? "/v1/events?follow=1" : "/v1/events",
+			 show_line, (void *)arguments);
 }

@@ -225,6 +225,16 @@ static void tell_refusal(struct change *change)
 		api_reply(give(change->request), http_status(change->err), refusal_as_json(change));
 }
 
+/* Does the live Gateway document ask for other sizes than the tables of flows have? */
+static bool limits_wait(const struct daemon *daemon)
+{
+	const struct limits *wanted = &daemon->live.generation->limits;
+
+	return wanted->conntrack != daemon->limits.conntrack ||
+	       wanted->unproven != daemon->limits.unproven ||
+	       wanted->fragments != daemon->limits.fragments;
+}
+
 static void tell_success(struct change *change)
 {
 	struct daemon *daemon = change->daemon;
@@ -236,7 +246,11 @@ static void tell_success(struct change *change)
 		what, change->who, daemon->live.number, daemon->live.generation->n_endpoints,
 		daemon->live.generation->n_policies, daemon->live.generation->n_pairs,
 		daemon->live.generation->n_rules);
-	snprintf(message, sizeof(message), "%s: generation %u is live", what, daemon->live.number);
+	snprintf(message, sizeof(message), "%s: generation %u is live%s", what, daemon->live.number,
+		 limits_wait(daemon) ? "; the new limits of flow tables come with a restart" : "");
+	if (limits_wait(daemon))
+		log_warn(
+			"the flow tables have the sizes of the last start; a restart gives them the new limits and keeps the flows");
 	if (change->request)
 		api_reply(give(change->request), 200,
 			  json_pack("{s:s, s:I}", "message", message, "generation",

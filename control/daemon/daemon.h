@@ -8,6 +8,7 @@
 
 #include "compile/generation.h"
 #include "daemon/options.h"
+#include "daemon/recent.h"
 #include "kernel/datapath.h"
 #include "policy/model.h"
 
@@ -55,6 +56,8 @@ struct daemon {
 	struct names *names; /* what the numbers in events mean */
 	struct live live;
 	struct addresses own;
+	struct recent recent;
+	struct limits limits;	 /* as the tables of flows were made */
 	struct change *changing; /* the one under way, then those that wait */
 	uint64_t changes_done;
 	char *last_refusal; /* why the newest change was refused; NULL: it was not */

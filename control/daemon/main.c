@@ -55,6 +55,7 @@ static int open_datapath(struct daemon *daemon)
 		return -ENOMEM;
 	if (access(cell, F_OK) < 0)
 		ports_close(daemon);
+	daemon->limits = options.limits;
 	err = datapath_open(&options, &daemon->datapath);
 	if (err) {
 		log_error("%s", datapath_refusal(NULL));

@@ -14,9 +14,9 @@
 #include "daemon/folder.h"
 #include "daemon/notify.h"
 #include "daemon/ports.h"
+#include "daemon/recent.h"
 #include "daemon/show.h"
 #include "kernel/watch.h"
-#include "observe/flow.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 
@@ -90,25 +90,6 @@ static void on_watch(evutil_socket_t fd, short what, void *data)
 		ports_sync(daemon, false);
 }
 
-/* One line for programs, and in it, as its member `line`, the one for people. */
-static void tell_event(void *data, const struct chq_event *event)
-{
-	struct daemon *daemon = data;
-	cleanup_free char *text = NULL, *line = NULL;
-	json_t *object;
-
-	if (!api_streams(daemon->api))
-		return;
-	object = flow_json(daemon->names, event);
-	text = flow_text(daemon->names, event);
-	if (object && text)
-		json_object_set_new(object, "line", json_string(text));
-	line = object ? json_dumps(object, JSON_COMPACT) : NULL;
-	json_decref(object);
-	if (line)
-		api_stream_send(daemon->api, line);
-}
-
 /* The programs wake us only past a threshold, so the clock does, too. */
 static void on_events(evutil_socket_t fd, short what, void *data)
 {
@@ -116,7 +97,7 @@ static void on_events(evutil_socket_t fd, short what, void *data)
 
 	(void)fd;
 	(void)what;
-	datapath_events_read(daemon->datapath, tell_event, daemon);
+	datapath_events_read(daemon->datapath, recent_take, daemon);
 }
 
 static void on_sweep(evutil_socket_t fd, short what, void *data)

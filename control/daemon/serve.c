@@ -11,6 +11,7 @@
 #include "daemon/daemon.h"
 #include "daemon/folder.h"
 #include "daemon/ports.h"
+#include "daemon/recent.h"
 #include "daemon/show.h"
 #include "util/cleanup.h"
 #include "util/log.h"
@@ -150,8 +151,19 @@ static void post_detach(void *data, struct api_request *request)
 
 static void get_events(void *data, struct api_request *request)
 {
-	(void)data;
-	api_stream_start(request);
+	const char *follow = api_query(request, "follow");
+	cleanup_free char *lines = NULL;
+	size_t bytes;
+
+	if (follow && strcmp(follow, "0") != 0) {
+		api_stream_start(request);
+		return;
+	}
+	lines = recent_lines(data, &bytes);
+	if (lines)
+		api_reply_lines(request, lines, bytes);
+	else
+		api_refuse(request, 500, "out of memory");
 }
 
 static const struct api_route routes[] = {
