@@ -22,6 +22,11 @@ check-property:: $(property)
 		--seed $(PROPERTY_SEED)
 	@$(property) --checkpoint $(BUILD)/property/random
 
+check-cases:: $(property)
+	@rm -rf $(BUILD)/cases
+	@$(PYTHON) tests/property/cases.py $(BUILD)/cases
+	@$(property) --checkpoint $(BUILD)/cases
+
 check-conformance:: $(property)
 	@if [ ! -e $(CHASQUI_CONFORMANCE)/k8s_netpol_cases.yaml ]; then \
 		echo "SKIP conformance: no case files in $(CHASQUI_CONFORMANCE) (set CHASQUI_CONFORMANCE)"; \
@@ -29,6 +34,6 @@ check-conformance:: $(property)
 		$(PYTHON) tests/conformance/conformance.py $(CHASQUI_CONFORMANCE) $(BUILD)/conformance && \
 		$(property) $(BUILD)/conformance; fi
 
-check-packet:: check-property check-conformance
+check-packet:: check-cases check-property check-conformance
 
-.PHONY: check-property check-conformance
+.PHONY: check-cases check-property check-conformance
