@@ -2,6 +2,7 @@
 #ifndef TUNNEL_ALLOWED_H
 #define TUNNEL_ALLOWED_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /*

@@ -44,6 +44,8 @@ struct device {
 	struct sockets sockets[TUN_QUEUES_MAX];
 	struct aead aead;		/* the control thread's */
 	struct outbox outbox;		/* likewise */
+	uint8_t last_timestamp[TIMESTAMP_BYTES];	/* sent in an initiation: the next is greater */
+	uint64_t loaded_ns;		/* when the queue of handshakes was last long */
 
 	pthread_mutex_t gate;
 	atomic_bool halting;
@@ -55,6 +57,10 @@ struct device {
 	struct peer *noticed;
 	struct ring handshakes;
 	atomic_bool stopping;
+
+	/* Told before a peer is freed. */
+	void (*peer_gone)(void *data, const struct peer *peer);
+	void *peer_gone_data;
 
 	_Atomic uint64_t dropped[8];	/* by enum drop_reason */
 };

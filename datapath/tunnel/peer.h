@@ -52,10 +52,10 @@ struct peer {
 	struct peer *noticed_next;
 
 	struct timespec handshake_at;	/* wall clock, for people */
-	uint64_t initiated_ns;		/* the last initiation sent; 0 = never */
+	_Atomic uint64_t initiated_ns;	/* the last initiation sent; 0 = never */
 	uint32_t retries;
 	bool has_handshake_index;
-	bool last_minute;		/* a handshake began because the session grew old while receiving */
+	atomic_bool last_minute;	/* a handshake began because the session grew old while receiving */
 };
 
 struct peer *peer_new(struct vault *vault, const uint8_t public[KEY_BYTES]);

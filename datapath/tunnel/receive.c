@@ -123,7 +123,7 @@ static void check_replay(struct worker *worker, uint32_t from, uint32_t to)
 	pthread_spin_unlock(&session->lock);
 }
 
-static uint32_t timers_after(struct worker *worker, struct peer *peer, const struct session *session,
+static uint32_t timers_after(struct worker *worker, struct peer *peer, struct session *session,
 			     bool data)
 {
 	uint32_t notices = 0;
@@ -132,8 +132,10 @@ static uint32_t timers_after(struct worker *worker, struct peer *peer, const str
 		notices |= NOTICE_TIMERS;
 	if (data && timers_data_received(&peer->timers, worker->now_ns))
 		notices |= NOTICE_TIMERS;
-	if (session == peer->slots.next)
+	if (session == peer->slots.next) {
+		atomic_store_explicit(&session->heard, true, memory_order_relaxed);
 		notices |= NOTICE_CONFIRMED;
+	}
 	if (session == peer->slots.current && !peer->last_minute &&
 	    session_wants_rekey_receiving(session, worker->now_ns))
 		notices |= NOTICE_HANDSHAKE;

@@ -53,7 +53,8 @@ static void after_sending(struct worker *worker, struct peer *peer, struct sessi
 	if (timers_any_sent(&peer->timers, worker->now_ns) |
 	    timers_data_sent(&peer->timers, worker->now_ns, worker_jitter_ms(worker)))
 		notices |= NOTICE_TIMERS;
-	if (session_wants_rekey_sending(session, worker->now_ns))
+	if (session_wants_rekey_sending(session, worker->now_ns) &&
+	    worker->now_ns >= peer->initiated_ns + REKEY_TIMEOUT_NS)
 		notices |= NOTICE_HANDSHAKE;
 	if (notices)
 		device_notice(worker->device, peer, notices);
@@ -66,7 +67,8 @@ static void send_super(struct worker *worker, struct peer *peer, const struct su
 
 	if (!session || !session_take_counters(session, super->count, worker->now_ns, &counter)) {
 		stage_all(peer, super);
-		device_notice(worker->device, peer, NOTICE_HANDSHAKE);
+		if (!peer->initiated_ns || worker->now_ns >= peer->initiated_ns + REKEY_TIMEOUT_NS)
+			device_notice(worker->device, peer, NOTICE_HANDSHAKE);
 		return;
 	}
 	for (uint32_t i = 0; i < super->count; i++)

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include "worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+
+#define TUN_BYTES (sizeof(struct virtio_net_hdr) + UINT16_MAX + 1)
+
+/* How often a worker comes back to see whether it shall stop. */
+#define WAIT_MS 1000
+
+/* Batches from one side before the other has its turn: some tens of microseconds each. */
+#define TURNS 4
+
+enum source { FROM_TUN, FROM_SOCKET4, FROM_SOCKET6 };
+
+static void *map(size_t bytes)
+{
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+static int watch(struct worker *worker, int fd, enum source source)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u32 = source };
+
+	return epoll_ctl(worker->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+int worker_init(struct worker *worker, struct device *device, int number)
+{
+	int err;
+
+	memset(worker, 0, sizeof(*worker));
+	worker->device = device;
+	worker->number = number;
+	worker->tun_fd = device->tun.fds[number];
+	worker->merge.fd = worker->tun_fd;
+	worker->merge.header = device->tun.header;
+	worker->merge.udp = device->tun.udp_segments;
+	crypt_random(&worker->jitter_state, sizeof(worker->jitter_state));
+	pthread_mutex_init(&worker->lock, NULL);
+	worker->epoll = epoll_create1(EPOLL_CLOEXEC);
+	worker->from_tun = map(TUN_BYTES);
+	worker->receive_memory = map((size_t)RECEIVE_MESSAGES * RECEIVE_BYTES);
+	if (worker->epoll < 0 || !worker->from_tun || !worker->receive_memory)
+		return -ENOMEM;
+	err = aead_make(&worker->aead, device->aead.kind);
+	return err
+	    ?: outbox_init(&worker->outbox, &device->sockets[number], &device->epoch, &worker->aead)
+	    ?: watch(worker, worker->tun_fd, FROM_TUN);
+}
+
+void worker_drop(struct worker *worker)
+{
+	if (worker->epoll > 0)
+		close(worker->epoll);
+	if (worker->from_tun)
+		munmap(worker->from_tun, TUN_BYTES);
+	if (worker->receive_memory)
+		munmap(worker->receive_memory, (size_t)RECEIVE_MESSAGES * RECEIVE_BYTES);
+	outbox_drop(&worker->outbox);
+	aead_drop(&worker->aead);
+}
+
+/* Closed descriptors have left the epoll set by themselves. */
+void worker_watch_sockets(struct worker *worker)
+{
+	const struct sockets *sockets = &worker->device->sockets[worker->number];
+
+	if (sockets->fd4 >= 0)
+		watch(worker, sockets->fd4, FROM_SOCKET4);
+	if (sockets->fd6 >= 0)
+		watch(worker, sockets->fd6, FROM_SOCKET6);
+}
+
+/* xorshift: the jitter need not be a secret. */
+uint32_t worker_jitter_ms(struct worker *worker)
+{
+	uint32_t state = worker->jitter_state | 1;
+
+	state ^= state << 13;
+	state ^= state >> 17;
+	state ^= state << 5;
+	worker->jitter_state = state;
+	return state % JITTER_MS;
+}
+
+struct peer *worker_find(struct worker *worker, const uint8_t *address, uint8_t bytes)
+{
+	const struct device *device = worker->device;
+	uint32_t generation = atomic_load_explicit(&device->generation, memory_order_relaxed);
+
+	if (worker->cache_generation == generation && worker->cache_bytes == bytes &&
+	    !memcmp(worker->cache_address, address, bytes))
+		return worker->cache_peer;
+	worker->cache_peer = bytes == 4 ? allowed_find4(&device->allowed, address) :
+					  allowed_find6(&device->allowed, address);
+	worker->cache_generation = generation;
+	worker->cache_bytes = bytes;
+	memcpy(worker->cache_address, address, bytes);
+	return worker->cache_peer;
+}
+
+static bool turn(struct worker *worker, enum source source)
+{
+	const struct sockets *sockets = &worker->device->sockets[worker->number];
+	bool more;
+
+	device_enter(worker->device, &worker->lock);
+	worker->now_ns = now_boot_ns();
+	if (source == FROM_TUN)
+		more = transmit_batch(worker);
+	else if (source == FROM_SOCKET4)
+		more = sockets->fd4 >= 0 && receive_batch(worker, sockets->fd4);
+	else
+		more = sockets->fd6 >= 0 && receive_batch(worker, sockets->fd6);
+	device_leave(&worker->lock);
+	return more;
+}
+
+static void *run(void *data)
+{
+	struct worker *worker = data;
+	struct epoll_event events[3];
+
+	while (!atomic_load(&worker->device->stopping)) {
+		int ready = epoll_wait(worker->epoll, events, ARRAY_SIZE(events), WAIT_MS);
+
+		for (int i = 0; i < ready; i++)
+			for (int turns = 0; turns < TURNS && turn(worker, events[i].data.u32); turns++)
+				;
+	}
+	return NULL;
+}
+
+int worker_start(struct worker *worker)
+{
+	sigset_t all, before;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&worker->thread, NULL, run, worker);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return -err;
+}

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+# The WireGuard engine: a program of its own, its tests and its bench.
+
+tunnel_room = $(call room,datapath/tunnel)
+tunnel_core = $(filter-out $(BUILD)/datapath/tunnel/main.o,$(tunnel_room))
+tunnel_libs = -lsodium -lcrypto -levent_core -lseccomp -lcap-ng -lpthread
+
+# Intel's multi-buffer library is for x86-64 only.
+ifneq ($(wildcard /usr/include/intel-ipsec-mb.h),)
+tunnel_flags = -DHAVE_IPSECMB
+tunnel_libs += -lIPSec_MB
+endif
+
+$(tunnel_room): CPPFLAGS += $(tunnel_flags)
+
+all:: $(BUILD)/chasqui-wg
+
+$(BUILD)/chasqui-wg: $(tunnel_room)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(tunnel_libs) -o $@
