@@ -38,7 +38,9 @@ $(BUILD)/%.o: %.c | $(skeletons)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
-check:: check-layers check-lint check-unit check-packet check-netns check-vm
+# Every suite to its end, and their sum as the last line.
+check: all
+	@BUILD=$(BUILD) scripts/run-checks
 
 check-layers::
 	scripts/check-layers
