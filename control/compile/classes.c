@@ -56,14 +56,33 @@ static uint32_t list_classes(const struct partition *partition, uint32_t *member
 	return kept;
 }
 
+/* Long lists are made again when they are asked for: ten thousand of them would not fit. */
 static void keep_term_classes(struct compiler *c, struct selector_term *term,
 			      const struct partition *partition, uint32_t *room)
 {
+	uint32_t count;
+
 	set_members(&term->label_sets, room);
-	term->n_label_classes = list_classes(partition, room, term->label_sets.count, c->seen);
-	term->label_classes = arena_array(c->scratch, uint32_t, term->n_label_classes);
-	if (term->n_label_classes)
-		memcpy(term->label_classes, room, term->n_label_classes * sizeof(*room));
+	count = list_classes(partition, room, term->label_sets.count, c->seen);
+	if (count > 64 && count > c->n_label_sets / 32)
+		return;
+	term->n_label_classes = count;
+	term->label_classes = arena_array(c->scratch, uint32_t, count + 1);
+	if (count)
+		memcpy(term->label_classes, room, count * sizeof(*room));
+}
+
+static const uint32_t *classes_of(struct compiler *c, const struct selector_term *term,
+				  const struct partition *partition, uint32_t *room,
+				  uint32_t *ret_count)
+{
+	*ret_count = term->n_label_classes;
+	if (term->label_classes)
+		return term->label_classes;
+	set_members(&term->label_sets, room);
+	*ret_count = list_classes(partition, room, term->label_sets.count, c->seen);
+	c->work += term->label_sets.count;
+	return room;
 }
 
 static int make_label_classes(struct compiler *c, uint32_t *room)
@@ -314,6 +333,7 @@ struct spec_room {
 	struct members by_label, by_cidr;
 	uint32_t *found, n_found;
 	uint32_t *stamp, round;
+	uint32_t *classes; /* for those of one selector */
 };
 
 static void find_peer(struct spec_room *room, uint32_t peer)
@@ -338,9 +358,12 @@ static int fill_spec(struct compiler *c, struct peer_spec *spec, struct spec_roo
 	room->n_found = 0;
 	for (uint32_t i = 0; i < spec->n_selectors; i++) {
 		const struct selector_term *term = &c->selectors[spec->selectors[i]];
+		uint32_t count;
+		const uint32_t *classes =
+			classes_of(c, term, &c->label_classes, room->classes, &count);
 
-		find_members(room, &room->by_label, term->label_classes, term->n_label_classes);
-		c->work += term->n_label_classes;
+		find_members(room, &room->by_label, classes, count);
+		c->work += count;
 	}
 	for (uint32_t i = 0; i < spec->n_cidrs; i++) {
 		const struct cidr_term *term = &c->cidr_terms[spec->cidrs[i]];
@@ -362,6 +385,7 @@ static int fill_specs(struct compiler *c)
 		.by_cidr = group_peers(c, c->n_cidr_classes + 1, cidr_class_of),
 		.found = arena_array(c->scratch, uint32_t, c->n_peers),
 		.stamp = arena_array(c->scratch, uint32_t, c->n_peers),
+		.classes = arena_array(c->scratch, uint32_t, c->n_label_sets),
 	};
 	int err = 0;
 
@@ -400,35 +424,38 @@ static bool names_ports(const struct compiler *c, const struct compiled_policy *
 	return false;
 }
 
-static int join_groups(struct compiler *c, uint32_t number, uint64_t *memberships)
+static void join_group(struct compiler *c, struct subject_group *group, uint32_t policy, bool names)
 {
-	const struct compiled_policy *compiled = &c->policies[number];
-	const struct selector_term *term = &c->selectors[compiled->subject];
-	bool names = names_ports(c, compiled);
-	struct numbers list;
+	struct numbers list = {group->policies, group->n_policies, group->room};
 
-	for (uint32_t i = 0; i < term->n_label_classes; i++) {
-		struct subject_group *group = &c->groups[term->label_classes[i]];
+	numbers_add(c->scratch, &list, policy);
+	group->policies = list.list;
+	group->n_policies = list.count;
+	group->room = list.room;
+	group->names |= names;
+}
 
-		list = (struct numbers){group->policies, group->n_policies, group->room};
-		numbers_add(c->scratch, &list, number);
-		group->policies = list.list;
-		group->n_policies = list.count;
-		group->room = list.room;
-		group->names |= names;
-		c->policies[number].cost++;
-	}
-	*memberships += term->n_label_classes;
-	if (*memberships > MEMBERSHIPS_MAX)
+static int join_groups(struct compiler *c, const struct partition *partition, uint32_t policy,
+		       uint32_t *room)
+{
+	const struct selector_term *term = &c->selectors[c->policies[policy].subject];
+	uint32_t count;
+	const uint32_t *groups = classes_of(c, term, partition, room, &count);
+	bool names = names_ports(c, &c->policies[policy]);
+
+	c->policies[policy].cost += count;
+	c->memberships += count;
+	if (c->memberships > MEMBERSHIPS_MAX)
 		return compiler_refuse(c, "policies for each differently treated group, added up",
-				       *memberships, MEMBERSHIPS_MAX, NULL);
-	return spend(c, term->n_label_classes);
+				       c->memberships, MEMBERSHIPS_MAX, NULL);
+	for (uint32_t i = 0; i < count; i++)
+		join_group(c, &c->groups[groups[i]], policy, names);
+	return spend(c, count);
 }
 
 static int make_subject_groups(struct compiler *c, uint32_t *room)
 {
 	struct partition partition;
-	uint64_t memberships = 0;
 	int err = 0;
 
 	partition_start(&partition, c->scratch, c->n_label_sets);
@@ -449,7 +476,7 @@ static int make_subject_groups(struct compiler *c, uint32_t *room)
 		return 0;
 	for (size_t i = 0; i < c->config->n_policies && !err; i++)
 		if (c->config->policies[i].applies[0] || c->config->policies[i].applies[1])
-			err = join_groups(c, i, &memberships);
+			err = join_groups(c, &partition, i, room);
 	return err;
 }
 

@@ -17,7 +17,7 @@
 #define WORK_MAX 1000000000ull
 
 /* Policies of all groups of subjects, added up; and rules of all origin sets. */
-#define MEMBERSHIPS_MAX	   50000000
+#define MEMBERSHIPS_MAX	   20000000
 #define ORIGIN_MEMBERS_MAX 16000000
 #define ORIGINS_MAX	   (1 << 24) /* a flow's verdict has 24 bits for it */
 
@@ -73,7 +73,7 @@ struct selector_term {
 	const struct selector *selector;
 	enum scope scope;
 	struct set label_sets;	 /* those it matches within its scope */
-	uint32_t *label_classes; /* the same in classes */
+	uint32_t *label_classes; /* the same in classes; NULL: too many to keep */
 	uint32_t n_label_classes;
 };
 
@@ -235,7 +235,7 @@ struct compiler {
 	uint32_t room_rule_sets;
 	struct index origin_index, rule_set_index;
 	uint32_t room_origins, room_pairs, room_rules;
-	uint64_t origin_members, wanted_pairs, wanted_rules, work;
+	uint64_t memberships, origin_members, wanted_pairs, wanted_rules, work;
 };
 
 /* The steps. Each returns 0, or -EINVAL or -E2BIG after it has noted a problem. */
@@ -243,7 +243,8 @@ int who_gather(struct compiler *c);
 int terms_gather(struct compiler *c);
 int rows_gather(struct compiler *c);
 int rows_name(struct compiler *c);
-int terms_match(struct compiler *c);
+int who_number(struct compiler *c);
+int selectors_match(struct compiler *c);
 int ports_gather(struct compiler *c);
 int classes_make(struct compiler *c);
 int pairs_make(struct compiler *c);
@@ -257,9 +258,6 @@ uint32_t who_actor(struct compiler *c, struct actor actor);
 /* rows.c: order of rows and CIDR prefixes, families apart */
 int rows_compare(const void *a, const void *b);
 bool rows_is_ipv4(const struct chq_prefix *prefix);
-
-/* selectors.c */
-int selectors_match(struct compiler *c);
 
 /* ports.c */
 uint32_t ports_list(struct compiler *c, const struct port_rule *ports, size_t count,

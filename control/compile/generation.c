@@ -57,17 +57,18 @@ int compiler_refuse(struct compiler *c, const char *what, uint64_t figure, uint6
 
 	if (!config->n_policies) {
 		problems_add(c->problems, config, config->gateway.at,
-			     "these documents need %" PRIu64 " %s; the limit is %" PRIu64 "%s%s%s",
-			     figure, what, limit, setting ? " (" : "", setting ? setting : "",
-			     setting ? ")" : "");
+			     "these documents need %s%" PRIu64 " %s; the limit is %" PRIu64
+			     "%s%s%s",
+			     setting ? "" : "at least ", figure, what, limit, setting ? " (" : "",
+			     setting ? setting : "", setting ? ")" : "");
 		return -E2BIG;
 	}
 	policy = &config->policies[find_costliest(c)];
 	problems_add(c->problems, config, policy->at,
-		     "these documents need %" PRIu64 " %s; the limit is %" PRIu64
+		     "these documents need %s%" PRIu64 " %s; the limit is %" PRIu64
 		     "%s%s%s; %s %s%s%s costs most",
-		     figure, what, limit, setting ? " (" : "", setting ? setting : "",
-		     setting ? ")" : "", policy->kind, policy->namespace,
+		     setting ? "" : "at least ", figure, what, limit, setting ? " (" : "",
+		     setting ? setting : "", setting ? ")" : "", policy->kind, policy->namespace,
 		     *policy->namespace ? "/" : "", policy->name);
 	return -E2BIG;
 }
@@ -75,8 +76,9 @@ int compiler_refuse(struct compiler *c, const char *what, uint64_t figure, uint6
 static int run_steps(struct compiler *c)
 {
 	static int (*const steps[])(struct compiler *) = {
-		who_gather,   terms_gather, rows_gather, rows_name,    selectors_match,
-		ports_gather, classes_make, pairs_make,	 tables_write, listing_write,
+		who_gather, terms_gather,    rows_gather,   rows_name,
+		who_number, selectors_match, ports_gather,  classes_make,
+		pairs_make, tables_write,    listing_write,
 	};
 	int err = 0;
 

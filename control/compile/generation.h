@@ -49,6 +49,19 @@ struct rule_ref {
 	enum chq_direction direction;
 	bool deny;
 	bool default_deny; /* not a rule: the policy itself, for what none of its rules allows */
+	uint32_t policy;   /* its place in config->policies */
+	const struct rule *rule; /* NULL with default_deny */
+	uint32_t peers;		 /* peer classes that it speaks of */
+};
+
+/* One distinct selector of all policies: what `policy selectors` shows. */
+struct selector_row {
+	const struct selector *selector;
+	const char *file; /* where it stands first */
+	unsigned line;
+	bool is_subject;   /* it says whom a policy is for */
+	size_t label_sets; /* that it matches */
+	size_t endpoints;  /* documents; the gateway counts as one */
 };
 
 /* Rules that together give one verdict, in file order. Set 0 is empty. */
@@ -127,6 +140,8 @@ struct generation {
 	size_t n_classes;
 	struct policy_row *policies;
 	size_t n_policies;
+	struct selector_row *selectors;
+	size_t n_selectors;
 	struct generation_memory *memory; /* the compiler's */
 };
 

@@ -152,11 +152,36 @@ static void list_policies(struct compiler *c)
 	}
 }
 
+static void list_selectors(struct compiler *c)
+{
+	struct generation *out = c->out;
+
+	out->n_selectors = c->n_selectors;
+	out->selectors = arena_array(c->keep, struct selector_row, out->n_selectors);
+	for (uint32_t i = 0; i < c->n_selectors; i++) {
+		const struct selector_term *term = &c->selectors[i];
+		struct place at = term->selector->at;
+
+		out->selectors[i] = (struct selector_row){
+			.selector = term->selector,
+			.file = at.file < c->config->n_sources ? c->config->sources[at.file].path
+							       : "",
+			.line = at.line,
+			.is_subject = term->scope >= SCOPE_SUBJECTS,
+			.label_sets = term->label_sets.count,
+			.endpoints = count_subjects(c, term),
+		};
+	}
+	for (uint32_t r = 0; r < c->n_rules; r++)
+		out->rule_refs[c->rules[r].ref].peers = c->specs[c->rules[r].spec].peers.count;
+}
+
 int listing_write(struct compiler *c)
 {
 	list_identities(c);
 	list_endpoints(c);
 	list_classes(c);
 	list_policies(c);
+	list_selectors(c);
 	return 0;
 }

@@ -251,36 +251,21 @@ static bool is_world(const struct compiler *c, const struct row *row)
 	return c->label_sets[c->actors[row->actor].label_set].category == CATEGORY_WORLD;
 }
 
-static int name_row(struct compiler *c, struct row *row)
-{
-	const struct labels *labels = cidr_labels(c, &row->prefix);
-	uint32_t set = who_label_set(c, labels, CATEGORY_WORLD);
-
-	c->label_sets[set].identity = c->facts->identity_number(c->facts->data, labels, true);
-	if (!c->label_sets[set].identity)
-		return compiler_refuse(c, "labelled endpoints and prefixes that policies name",
-				       c->n_label_sets, c->limits.identities, "limits.identities");
-	row->actor = who_actor(c, (struct actor){.label_set = set});
-	return 0;
-}
-
 /* A prefix of the world that a CIDR rule names is somebody of its own, and so is what it holds. */
 int rows_name(struct compiler *c)
 {
-	int err;
+	uint32_t set;
 
 	for (uint32_t i = 0; i < c->n_rows; i++) {
 		struct row *row = &c->rows[i];
 
 		if (!is_world(c, row) || row->parent == NOBODY)
 			continue;
-		if (rows_compare(&c->cidrs[row->cidr], &row->prefix) != 0) {
-			row->actor = c->rows[row->parent].actor;
+		row->actor = c->rows[row->parent].actor;
+		if (rows_compare(&c->cidrs[row->cidr], &row->prefix) != 0)
 			continue;
-		}
-		err = name_row(c, row);
-		if (err < 0)
-			return err;
+		set = who_label_set(c, cidr_labels(c, &row->prefix), CATEGORY_WORLD);
+		row->actor = who_actor(c, (struct actor){.label_set = set});
 	}
 	return 0;
 }

@@ -126,6 +126,7 @@ static const char *file_of(const struct config *config, struct place at)
 static uint32_t add_ref(struct compiler *c, const struct policy *policy, struct rule_ref ref,
 			struct place at)
 {
+	ref.policy = policy - c->config->policies;
 	ref.kind = policy->kind;
 	ref.namespace = policy->namespace;
 	ref.name = policy->name;
@@ -150,7 +151,7 @@ static int compare_rules(const void *a, const void *b)
 static void add_rule(struct compiler *c, uint32_t policy, const struct rule *rule)
 {
 	struct compiled_rule *compiled = &c->rules[c->n_rules++];
-	struct rule_ref ref = {.direction = rule->direction, .deny = rule->deny};
+	struct rule_ref ref = {.direction = rule->direction, .deny = rule->deny, .rule = rule};
 	bool pods = strcmp(c->config->policies[policy].kind, "NetworkPolicy") == 0;
 	enum scope scope = pods ? SCOPE_PODS : SCOPE_PEERS;
 

@@ -141,7 +141,6 @@ static int find_guard(struct compiler *c, const struct endpoint *endpoint, uint1
 
 static int add_endpoint(struct compiler *c, const struct endpoint *endpoint)
 {
-	uint32_t before = c->n_label_sets;
 	struct actor actor = {.endpoint = endpoint};
 	int err = find_guard(c, endpoint, &actor.guard_port);
 
@@ -150,17 +149,30 @@ static int add_endpoint(struct compiler *c, const struct endpoint *endpoint)
 	actor.label_set = who_label_set(c, &endpoint->labels, CATEGORY_ENDPOINT);
 	c->label_sets[actor.label_set].endpoints++;
 	who_actor(c, actor);
-	if (actor.label_set < before)
-		return 0;
-	c->label_sets[actor.label_set].identity =
-		c->facts->identity_number(c->facts->data, &endpoint->labels, false);
-	if (c->label_sets[actor.label_set].identity)
-		return 0;
-	problems_add(
-		c->problems, c->config, endpoint->at,
-		"no identity number is left for the labels of endpoint %s/%s: limits.identities is %u",
-		endpoint->namespace, endpoint->name, c->limits.identities);
-	return -E2BIG;
+	return 0;
+}
+
+/* Those of the reserved identities have their number already. */
+int who_number(struct compiler *c)
+{
+	uint32_t wanted = 0;
+
+	for (uint32_t i = 0; i < c->n_label_sets; i++)
+		wanted += !c->label_sets[i].identity;
+	if (wanted > c->limits.identities)
+		return compiler_refuse(c, "identities", wanted, c->limits.identities,
+				       "limits.identities");
+	for (uint32_t i = 0; i < c->n_label_sets; i++) {
+		struct label_set *set = &c->label_sets[i];
+
+		if (!set->identity)
+			set->identity = c->facts->identity_number(c->facts->data, set->labels,
+								  set->category == CATEGORY_WORLD);
+		if (!set->identity)
+			return compiler_refuse(c, "identities beside those still in use", wanted,
+					       c->limits.identities, "limits.identities");
+	}
+	return 0;
 }
 
 int who_gather(struct compiler *c)
