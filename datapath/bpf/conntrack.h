@@ -43,7 +43,7 @@ static __always_inline __u32 timeout_of(const struct chq_config *cfg, __u8 proto
 
 static __always_inline bool same_arrival(const struct chq_arrival *a, const struct chq_arrival *b)
 {
-	return *(const __u64 *)a == *(const __u64 *)b;
+	return a->ifindex == b->ifindex && *(const __u32 *)a->vlan == *(const __u32 *)b->vlan;
 }
 
 static __always_inline bool arrival_seen(const struct chq_arrival *arrival)

@@ -44,6 +44,7 @@ struct packet {
 	union { /* of its flow, ends sorted */
 		struct chq_flow4 key4;
 		struct chq_flow6 key6;
+		__u64 aligned;
 	};
 	struct chq_addr source, target;
 	struct chq_arrival arrival; /* ifindex 0: the gateway itself sent it */
@@ -149,50 +150,72 @@ static __always_inline __u32 aim_of(__u8 protocol, __be16 dport_be, __u8 icmp_ty
 	}
 }
 
+/*
+ * Keys are written and addresses compared eight bytes at a time: the hash reads a key back at once,
+ * and a CPU stalls where it must put one load together from several stores.
+ */
+static __always_inline __u64 key_addresses(__be32 addr0_be, __be32 addr1_be)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return addr0_be | (__u64)addr1_be << 32;
+#else
+	return (__u64)addr0_be << 32 | addr1_be;
+#endif
+}
+
+/* Both ports and the protocol, as the last eight bytes of either key. */
+static __always_inline __u64 key_tail(__be16 port0_be, __be16 port1_be, __u8 protocol)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return port0_be | (__u64)port1_be << 16 | (__u64)protocol << 32;
+#else
+	return (__u64)port0_be << 48 | (__u64)port1_be << 32 | (__u64)protocol << 24;
+#endif
+}
+
 /* The key of the flow between two ends, and which of its ends is the first one given. */
 static __always_inline __u8 key4_sort(struct chq_flow4 *key, __be32 from_be, __be32 to_be,
 				      __be16 from_port_be, __be16 to_port_be, __u8 protocol)
 {
 	__u64 from = (__u64)bpf_ntohl(from_be) << 16 | bpf_ntohs(from_port_be);
 	__u64 to = (__u64)bpf_ntohl(to_be) << 16 | bpf_ntohs(to_port_be);
-	__u8 end = from > to;
+	__u64 *half = (__u64 *)key;
 
-	key->addr[0] = end ? to_be : from_be;
-	key->addr[1] = end ? from_be : to_be;
-	key->port_be[0] = end ? to_port_be : from_port_be;
-	key->port_be[1] = end ? from_port_be : to_port_be;
-	*(__u32 *)&key->protocol = protocol;
-	return end;
-}
-
-static __always_inline int addr_order(const struct chq_addr *a, const struct chq_addr *b)
-{
-#pragma unroll
-	for (int i = 0; i < 4; i++)
-		if (a->word_be[i] != b->word_be[i])
-			return bpf_ntohl(a->word_be[i]) < bpf_ntohl(b->word_be[i]) ? -1 : 1;
+	if (from > to) {
+		half[0] = key_addresses(to_be, from_be);
+		half[1] = key_tail(to_port_be, from_port_be, protocol);
+		return 1;
+	}
+	half[0] = key_addresses(from_be, to_be);
+	half[1] = key_tail(from_port_be, to_port_be, protocol);
 	return 0;
 }
 
-static __always_inline __u8 key6_sort(struct chq_flow6 *key, const struct chq_addr *from,
-				      const struct chq_addr *to, __be16 from_port_be,
+static __always_inline __u8 key6_sort(struct chq_flow6 *key, const struct chq_addr *from_addr,
+				      const struct chq_addr *to_addr, __be16 from_port_be,
 				      __be16 to_port_be, __u8 protocol)
 {
-	int order = addr_order(from, to);
-	__u8 end = order > 0 || (!order && bpf_ntohs(from_port_be) > bpf_ntohs(to_port_be));
+	__u64 from[2], to[2], *half = (__u64 *)key;
+	bool end;
 
+	__builtin_memcpy(from, from_addr, sizeof(from));
+	__builtin_memcpy(to, to_addr, sizeof(to));
+	end = from[0] != to[0]	 ? bpf_be64_to_cpu(from[0]) > bpf_be64_to_cpu(to[0])
+	      : from[1] != to[1] ? bpf_be64_to_cpu(from[1]) > bpf_be64_to_cpu(to[1])
+				 : bpf_ntohs(from_port_be) > bpf_ntohs(to_port_be);
 	if (end) {
-		key->addr[0] = *to;
-		key->addr[1] = *from;
-		key->port_be[0] = to_port_be;
-		key->port_be[1] = from_port_be;
+		half[0] = to[0];
+		half[1] = to[1];
+		half[2] = from[0];
+		half[3] = from[1];
+		half[4] = key_tail(to_port_be, from_port_be, protocol);
 	} else {
-		key->addr[0] = *from;
-		key->addr[1] = *to;
-		key->port_be[0] = from_port_be;
-		key->port_be[1] = to_port_be;
+		half[0] = from[0];
+		half[1] = from[1];
+		half[2] = to[0];
+		half[3] = to[1];
+		half[4] = key_tail(from_port_be, to_port_be, protocol);
 	}
-	*(__u32 *)&key->protocol = protocol;
 	return end;
 }
 

@@ -128,14 +128,15 @@ static __always_inline bool parse_fast_ipv6(struct __sk_buff *skb, struct packet
 	pkt->hop_limit = ip->hop_limit;
 	pkt->l4_offset = pkt->l3_offset + sizeof(*ip);
 	pkt->l4_bytes = length;
-	pkt->source = *(struct chq_addr *)&ip->saddr;
-	pkt->target = *(struct chq_addr *)&ip->daddr;
-	if (is_mapped(&pkt->source) || is_mapped(&pkt->target))
+	__builtin_memcpy(pkt->source.byte, &ip->saddr, sizeof(pkt->source));
+	__builtin_memcpy(pkt->target.byte, &ip->daddr, sizeof(pkt->target));
+	if (is_mapped((struct chq_addr *)&ip->saddr) || is_mapped((struct chq_addr *)&ip->daddr))
 		return false;
 	if (!parse_fast_l4(pkt, l3 + sizeof(*ip), end))
 		return false;
-	pkt->end = key6_sort(&pkt->key6, &pkt->source, &pkt->target, pkt->sport_be, pkt->dport_be,
-			     pkt->protocol);
+	pkt->end =
+		key6_sort(&pkt->key6, (struct chq_addr *)&ip->saddr, (struct chq_addr *)&ip->daddr,
+			  pkt->sport_be, pkt->dport_be, pkt->protocol);
 	return true;
 }
 

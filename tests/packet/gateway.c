@@ -57,6 +57,13 @@ static int on_event(void *data, void *event, size_t bytes)
 	return 0;
 }
 
+static void map_ipv4(struct chq_addr *ret, uint32_t addr_be)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->byte[10] = ret->byte[11] = 0xff;
+	ret->word_be[3] = addr_be;
+}
+
 /* An address as the maps keep it, and how many of the 16 bytes' bits the text's first ones are. */
 static unsigned addr_read(const char *text, struct chq_addr *ret)
 {
@@ -292,6 +299,50 @@ void gateway_flip(struct gateway *gw, uint32_t number, bool closed)
 	__atomic_store_n(&gw->cell->live, CHQ_LIVE(number, slot), __ATOMIC_RELEASE);
 }
 
+/* One of the crowd: class 100 + i, its own rule set, a pair with who is 7919 further on. */
+static void crowd_add(const int *fds, uint32_t first, uint32_t count, uint32_t i)
+{
+	struct chq_decision allowed = {.origin = ORIGIN_HTTP, .reason = CHQ_PASS_ALLOWED};
+	struct chq_entry one = entry(1000 + i, 100 + i, CHQ_KIND_ENDPOINT);
+	struct chq_pair pair = {.subject = 100 + i, .peer = 100 + (i + 7919) % count,
+				.direction = CHQ_EGRESS};
+	struct chq_ruleset rules = otherwise(100 + i, CHQ_DROP_NO_RULE, 0);
+	struct chq_prefix prefix = {.length_bits = 124};
+	struct chq_addr addr;
+
+	map_ipv4(&addr, htonl(first + i));
+	one.egress = rules;
+	one.ingress = otherwise(100 + i, CHQ_PASS_ALLOWED, 0);
+	put(fds[0], &addr, &one);
+	map_ipv4(&prefix.addr, htonl(0x0b000000 + i * 16));
+	put(fds[1], &prefix, &one);
+	put(fds[2], &pair, &rules);
+	put_rule(fds[3], 100 + i, HTTP, allowed);
+	put_rule(fds[3], 100 + i, DENIED_PORT,
+		 (struct chq_decision){.origin = ORIGIN_DENIED, .reason = CHQ_DROP_DENIED});
+}
+
+void gateway_crowd(struct gateway *gw, uint32_t first, uint32_t count)
+{
+	uint32_t slot = CHQ_LIVE_SLOT(gw->cell->live);
+	struct shape hosts = hosts_shape, prefixes = prefixes_shape, pairs = pairs_shape,
+		     rules = rules_shape;
+	int fds[4];
+
+	hosts.entries = prefixes.entries = pairs.entries = count + 64;
+	rules.entries = 2 * count + 64;
+	fds[0] = inner_new(gw->tc->maps.chq_hosts, slot, &hosts);
+	fds[1] = inner_new(gw->tc->maps.chq_prefixes, slot, &prefixes);
+	fds[2] = inner_new(gw->tc->maps.chq_pairs, slot, &pairs);
+	fds[3] = inner_new(gw->tc->maps.chq_rules, slot, &rules);
+	fill_addresses(fds[0], fds[1], false);
+	fill_policies(fds[2], fds[3]);
+	for (uint32_t i = 0; i < count; i++)
+		crowd_add(fds, first, count, i);
+	for (int i = 0; i < 4; i++)
+		close(fds[i]);
+}
+
 void gateway_unready(struct gateway *gw)
 {
 	__atomic_store_n(&gw->cell->live, 0, __ATOMIC_RELEASE);
@@ -326,10 +377,16 @@ static void config_default(struct chq_config *config)
 
 static void clear(struct bpf_map *map)
 {
-	uint8_t key[64];
+	enum { BATCH = 4096 };
+	static uint8_t keys[BATCH * sizeof(struct chq_flow6)], values[BATCH * sizeof(struct chq_flow)];
+	uint32_t batch, count;
+	int err;
 
-	while (!bpf_map_get_next_key(bpf_map__fd(map), NULL, key))
-		bpf_map_delete_elem(bpf_map__fd(map), key);
+	do {
+		count = BATCH;
+		err = bpf_map_lookup_and_delete_batch(bpf_map__fd(map), NULL, &batch, keys, values,
+						      &count, NULL);
+	} while (!err && count);
 }
 
 static void clear_budgets(struct gateway *gw)
@@ -351,13 +408,18 @@ static void link_defaults(struct gateway *gw)
 	gateway_link(gw, ODD, &(struct chq_link){0});
 }
 
-void gateway_reset(struct gateway *gw)
+void gateway_forget(struct gateway *gw)
 {
 	clear(gw->tc->maps.chq_flow4);
 	clear(gw->tc->maps.chq_flow6);
 	clear(gw->tc->maps.chq_new4);
 	clear(gw->tc->maps.chq_new6);
 	clear(gw->tc->maps.chq_frags);
+}
+
+void gateway_reset(struct gateway *gw)
+{
+	gateway_forget(gw);
 	clear_budgets(gw);
 	config_default(gw->config);
 	link_defaults(gw);
@@ -393,7 +455,7 @@ static int share_maps(struct gateway *gw)
 	return 0;
 }
 
-int gateway_new(struct gateway **ret)
+int gateway_new(unsigned unproven, struct gateway **ret)
 {
 	struct gateway *gw = calloc(1, sizeof(*gw));
 	int err = make_interfaces();
@@ -403,9 +465,12 @@ int gateway_new(struct gateway **ret)
 		return err;
 	}
 	gw->cpus = libbpf_num_possible_cpus();
-	gw->tc = chq_tc__open_and_load();
+	gw->tc = chq_tc__open();
 	gw->xdp = chq_xdp__open();
-	if (!gw->tc || !gw->xdp || share_maps(gw) || chq_xdp__load(gw->xdp)) {
+	if (gw->tc && unproven)
+		bpf_map__set_max_entries(gw->tc->maps.chq_new4, unproven);
+	if (!gw->tc || !gw->xdp || chq_tc__load(gw->tc) || share_maps(gw) ||
+	    chq_xdp__load(gw->xdp)) {
 		err = errno ? -errno : -EINVAL;
 		gateway_free(gw);
 		return err;

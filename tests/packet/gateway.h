@@ -52,7 +52,8 @@ enum { HERE, LO, LAN, LAN2, WAN, TUN, ODD };
 
 struct gateway;
 
-int gateway_new(struct gateway **ret);
+/* `unproven`: how many of these flows there may be; 0 = as many as the default. */
+int gateway_new(unsigned unproven, struct gateway **ret);
 void gateway_free(struct gateway *gateway); /* accepts NULL */
 
 /* No flows, no fragments, budgets unspent, generation 1 live, nothing may be picked up. */
@@ -64,6 +65,16 @@ void gateway_unready(struct gateway *gateway); /* no generation at all */
 
 /* All flows and fragments are this much older. */
 void gateway_age(struct gateway *gateway, uint32_t ticks);
+
+/* Every flow and fragment; the generation and the settings stay. */
+void gateway_forget(struct gateway *gateway);
+
+/*
+ * A generation with `count` more endpoints from the address `first` on, each an identity and a
+ * class of its own with a pair and a rule towards another; and as many prefixes. All may use
+ * TCP 80 among themselves, and are denied 81.
+ */
+void gateway_crowd(struct gateway *gateway, uint32_t first, uint32_t count);
 
 struct chq_config *gateway_config(struct gateway *gateway);
 void gateway_link(struct gateway *gateway, uint32_t ifindex, const struct chq_link *link);

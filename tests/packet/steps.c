@@ -33,7 +33,7 @@ int gateway_setup(void **state)
 	int err;
 
 	if (!shared) {
-		err = gateway_new(&shared);
+		err = gateway_new(0, &shared);
 		if (err == -EPERM || err == -EACCES) {
 			fprintf(stderr, "1..0 # SKIP bpf() or namespaces are refused here: %s\n",
 				strerror(-err));
