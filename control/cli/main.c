@@ -25,6 +25,8 @@ static const struct command policy_words[] = {
 	{"explain", "--from X --to Y --dport PORT[/PROTO] [-f DIR] [-o json]",
 	 "Say what becomes of a flow, and which rule says so", policy_explain,
 	 "run-dir output file from to dport proto icmp flows direction", 0, 0, NULL},
+	{"lint", "DIR [-o json]", "Find rules that decide nothing, selectors that match nothing",
+	 policy_lint, "output", 1, 1, NULL},
 	{},
 };
 

@@ -521,6 +521,7 @@ int pairs_make(struct compiler *c)
 	if (!err && c->wanted_rules > c->limits.rules)
 		err = compiler_refuse(c, "rules of all rule sets", c->wanted_rules, c->limits.rules,
 				      "limits.rules");
-	qsort(c->out->pairs, c->out->n_pairs, sizeof(*c->out->pairs), compare_pairs);
+	if (c->out->n_pairs)
+		qsort(c->out->pairs, c->out->n_pairs, sizeof(*c->out->pairs), compare_pairs);
 	return err;
 }

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+# Answers to "why?": lint, differences, hits.
+
+why_tests = $(BUILD)/tests/unit/test_lint
+
+$(addsuffix .o,$(why_tests)) $(BUILD)/tests/lib/compiled.o: CPPFLAGS += -Itests/lib
+
+$(why_tests): %: %.o $(BUILD)/tests/lib/compiled.o $(think)
+	$(CC) $(LDFLAGS) $^ -lcmocka -lyaml -lxxhash -lm -o $@
+
+check-unit:: $(why_tests)
+	@for test in $(why_tests); do ./$$test || exit 1; done
