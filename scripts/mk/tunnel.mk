@@ -17,3 +17,15 @@ all:: $(BUILD)/chasqui-wg
 
 $(BUILD)/chasqui-wg: $(tunnel_room)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(tunnel_libs) -o $@
+
+# ---- tests ----
+
+tunnel_tests = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tunnel/test_*.c))
+
+$(BUILD)/tests/tunnel/%.o: CPPFLAGS += -Idatapath/tunnel $(tunnel_flags)
+
+$(tunnel_tests): %: %.o $(tunnel_core)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(tunnel_libs) -lcmocka -o $@
+
+check-unit:: $(tunnel_tests)
+	@set -e; for test in $(tunnel_tests); do echo "$$test"; $$test; done
