@@ -117,6 +117,8 @@ static int attach_by_libxdp(struct datapath *datapath, unsigned ifindex, enum xd
 		bpf_object__close(object);
 		return err;
 	}
+	/* Else the dispatcher that is made for us refuses ports of 9,000 bytes. */
+	xdp_program__set_xdp_frags_support(program, true);
 	err = xdp_program__attach(program, ifindex, mode, 0);
 	bpf_object__close(object);
 	return err;

@@ -697,7 +697,7 @@ static void a_table_says_how_full_it_is(void **state)
 		if (strcmp(list[i].name, "chq_flow4") == 0) {
 			assert_int_equal(777, list[i].entries);
 			assert_int_equal(65536, list[i].most);
-			assert_true(list[i].memory_bytes > 65536 * 72);
+			assert_true(list[i].memory_bytes >= 65536 * 72);
 			found++;
 		}
 		if (strcmp(list[i].name, "chq_prefixes") == 0) {
@@ -1035,22 +1035,25 @@ static void the_gate_takes_large_packets(void **state)
 	static const char *const texts[] = {"203.0.113.0/24"};
 	struct datapath *datapath = open_with(4096);
 	uint32_t program;
+	int standing;
 
 	(void)state;
 	run("ip link set wan0 mtu 9000 && ip link set wan1 mtu 9000");
 	install(datapath, with_deny(texts, 1), 1);
 	attach(datapath, &wan);
-	assert_int_equal(GATE_NATIVE, gate_of(datapath));
+	standing = gate_of(datapath);
+	assert_true(standing == GATE_NATIVE || standing == GATE_SHARED);
 	program = xdp_of("wan0");
 	datapath_close(datapath);
 	datapath = open_with(4096);
 	attach(datapath, &wan);
-	assert_int_equal(GATE_NATIVE, gate_of(datapath));
-	assert_int_not_equal(program, xdp_of("wan0"));
+	assert_int_equal(standing, gate_of(datapath));
+	/* Alone it is replaced; what the dispatcher calls reads the same maps and stays. */
+	assert_true((program == xdp_of("wan0")) == (standing == GATE_SHARED));
 	assert_int_equal(0, datapath_check_attached(datapath));
 	run("ip link set dev wan0 xdp off");
 	assert_int_equal(1, datapath_check_attached(datapath));
-	assert_int_equal(GATE_NATIVE, gate_of(datapath));
+	assert_int_equal(standing, gate_of(datapath));
 	datapath_close(datapath);
 	assert_int_equal(0, datapath_detach_all(PINS));
 	assert_int_equal(0, xdp_of("wan0"));
@@ -1058,7 +1061,8 @@ static void the_gate_takes_large_packets(void **state)
 
 #define WORLD(test) cmocka_unit_test_setup_teardown(test, enter_world, leave_world)
 
-int main(void)
+/* One argument: which tests, as a pattern of the shell's. */
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD(a_generation_becomes_live),
@@ -1089,5 +1093,7 @@ int main(void)
 		WORLD(the_gate_takes_large_packets),
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
