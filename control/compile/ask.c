@@ -29,22 +29,29 @@ static size_t last_before(const struct generation *generation, const struct chq_
 	return low;
 }
 
+const struct chq_entry *generation_meaning(const struct generation *generation,
+					   const struct chq_prefix *prefix)
+{
+	const struct host_row *host = NULL;
+	size_t i;
+
+	if (generation->n_hosts && prefix->length_bits == 128)
+		host = bsearch(&prefix->addr, generation->hosts, generation->n_hosts,
+			       sizeof(*generation->hosts), compare_hosts);
+	if (host)
+		return &host->value;
+	i = last_before(generation, prefix) - 1;
+	while (!prefix_contains(&generation->prefixes[i].key, prefix))
+		i = generation->around[i];
+	return &generation->prefixes[i].value;
+}
+
 const struct chq_entry *generation_entry(const struct generation *generation,
 					 const struct chq_addr *addr)
 {
 	struct chq_prefix wanted = {128, *addr};
-	const struct host_row *host = NULL;
-	size_t i;
 
-	if (generation->n_hosts)
-		host = bsearch(addr, generation->hosts, generation->n_hosts,
-			       sizeof(*generation->hosts), compare_hosts);
-	if (host)
-		return &host->value;
-	i = last_before(generation, &wanted) - 1;
-	while (!prefix_contains(&generation->prefixes[i].key, &wanted))
-		i = generation->around[i];
-	return &generation->prefixes[i].value;
+	return generation_meaning(generation, &wanted);
 }
 
 static int compare_pair(const void *key, const void *row)
@@ -67,24 +74,32 @@ static int compare_rule(const void *key, const void *row)
 	return (wanted->port_class > found->port_class) - (wanted->port_class < found->port_class);
 }
 
-struct chq_decision generation_decision(const struct generation *generation,
-					const struct chq_entry *subject,
-					const struct chq_entry *peer, enum chq_direction direction,
-					uint32_t aim)
+const struct chq_ruleset *generation_ruleset(const struct generation *generation,
+					     const struct chq_entry *subject,
+					     const struct chq_entry *peer,
+					     enum chq_direction direction)
 {
 	struct chq_pair key = {subject->subject, peer->peer, direction};
-	const struct chq_ruleset *set =
-		direction == CHQ_INGRESS ? &subject->ingress : &subject->egress;
-	const struct chq_portblock *block = &generation->blocks[aim / CHQ_BLOCK_TARGETS];
-	struct chq_rule wanted = {.port_class = block->port_class[aim % CHQ_BLOCK_TARGETS]};
 	const struct pair_row *pair = NULL;
-	const struct rule_row *rule;
 
 	if (generation->n_pairs)
 		pair = bsearch(&key, generation->pairs, generation->n_pairs,
 			       sizeof(*generation->pairs), compare_pair);
 	if (pair)
-		set = &pair->value;
+		return &pair->value;
+	return direction == CHQ_INGRESS ? &subject->ingress : &subject->egress;
+}
+
+struct chq_decision generation_decision(const struct generation *generation,
+					const struct chq_entry *subject,
+					const struct chq_entry *peer, enum chq_direction direction,
+					uint32_t aim)
+{
+	const struct chq_ruleset *set = generation_ruleset(generation, subject, peer, direction);
+	const struct chq_portblock *block = &generation->blocks[aim / CHQ_BLOCK_TARGETS];
+	struct chq_rule wanted = {.port_class = block->port_class[aim % CHQ_BLOCK_TARGETS]};
+	const struct rule_row *rule;
+
 	if (!set->rule_set)
 		return set->otherwise;
 	wanted.rule_set = set->rule_set;

@@ -197,6 +197,16 @@ struct chq_decision generation_decision(const struct generation *generation,
 					const struct chq_entry *peer, enum chq_direction direction,
 					uint32_t aim);
 
+/* What all of a prefix means that no longer prefix speaks of. */
+const struct chq_entry *generation_meaning(const struct generation *generation,
+					   const struct chq_prefix *prefix);
+
+/* What the tables hold for a pair: the subject's default when they hold nothing. */
+const struct chq_ruleset *generation_ruleset(const struct generation *generation,
+					     const struct chq_entry *subject,
+					     const struct chq_entry *peer,
+					     enum chq_direction direction);
+
 /* Longest prefix match over hosts and prefixes; never NULL for a compiled generation. */
 const struct chq_entry *generation_entry(const struct generation *generation,
 					 const struct chq_addr *addr);
