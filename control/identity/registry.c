@@ -15,7 +15,7 @@
 
 struct holder {
 	chq_identity number; /* 0 = a free place */
-	uint32_t round;	     /* when it was asked for last */
+	uint32_t round; /* when it was asked for last; of a free place: 1 + the next free one */
 	struct labels *labels;
 };
 
@@ -30,6 +30,7 @@ static const struct span {
 struct registry {
 	struct holder *holders;
 	uint32_t n_holders, room; /* the free places count */
+	uint32_t free_place;	  /* 1 + the first of them, 0 = none */
 	uint32_t used, most, round;
 	chq_identity next[2]; /* where the search for a number goes on, by span */
 	struct index by_labels, by_number;
@@ -111,14 +112,14 @@ static chq_identity next_free(struct registry *registry, bool is_prefix)
 	return 0;
 }
 
-static struct holder *make_place(struct registry *registry)
+/* NULL: no memory. The place stays free until it is taken. */
+static struct holder *find_place(struct registry *registry)
 {
 	uint32_t room = registry->room ? registry->room * 2 : 64;
 	struct holder *larger;
 
-	for (uint32_t i = registry->used; i < registry->n_holders; i++)
-		if (!registry->holders[i].number)
-			return &registry->holders[i];
+	if (registry->free_place)
+		return &registry->holders[registry->free_place - 1];
 	if (registry->n_holders == registry->room) {
 		larger = realloc(registry->holders, room * sizeof(*larger));
 		if (!larger)
@@ -126,30 +127,34 @@ static struct holder *make_place(struct registry *registry)
 		registry->holders = larger;
 		registry->room = room;
 	}
-	return &registry->holders[registry->n_holders++];
+	registry->holders[registry->n_holders] = (struct holder){};
+	registry->free_place = ++registry->n_holders;
+	return &registry->holders[registry->n_holders - 1];
 }
 
 static int hold(struct registry *registry, const struct labels *labels, chq_identity number)
 {
-	bool is_prefix = number >= CHQ_ID_PREFIX;
-	struct holder *holder = make_place(registry);
-	uint64_t hash = hash_holder(labels, is_prefix);
+	struct holder *holder = find_place(registry);
+	struct labels *copy = labels_copy(labels);
+	uint64_t hash = hash_holder(labels, number >= CHQ_ID_PREFIX);
 	uint32_t place;
 
-	if (!holder)
+	if (!holder || !copy) {
+		labels_free(copy);
 		return -ENOMEM;
+	}
 	place = holder - registry->holders;
-	*holder = (struct holder){.round = registry->round, .labels = labels_copy(labels)};
-	if (!holder->labels || index_add(&registry->by_labels, hash, place) < 0) {
-		labels_free(give(holder->labels));
+	if (index_add(&registry->by_labels, hash, place) < 0) {
+		labels_free(copy);
 		return -ENOMEM;
 	}
 	if (index_add(&registry->by_number, hash_number(number), place) < 0) {
 		index_remove(&registry->by_labels, hash, place);
-		labels_free(give(holder->labels));
+		labels_free(copy);
 		return -ENOMEM;
 	}
-	holder->number = number;
+	registry->free_place = holder->round;
+	*holder = (struct holder){number, registry->round, copy};
 	registry->used++;
 	return 0;
 }
@@ -195,8 +200,9 @@ static void release(struct registry *registry, uint32_t place)
 	index_remove(&registry->by_labels,
 		     hash_holder(holder->labels, holder->number >= CHQ_ID_PREFIX), place);
 	index_remove(&registry->by_number, hash_number(holder->number), place);
-	labels_free(give(holder->labels));
-	holder->number = 0;
+	labels_free(holder->labels);
+	*holder = (struct holder){.round = registry->free_place};
+	registry->free_place = place + 1;
 	registry->used--;
 }
 
