@@ -414,22 +414,18 @@ __noinline int flow_pending(struct packet *pkt)
 	return flow ? flow_step(pkt, flow, false) : CHQ_UNDECIDED;
 }
 
-/* A denial that is remembered and still holds; the cheap way through flow_step(). */
-static __always_inline enum chq_reason flow_repeat(struct packet *pkt)
+/* A denial that is remembered and still holds: same opener, from the same place, same generation.
+ */
+static __always_inline bool denial_holds(const struct packet *pkt, const struct chq_flow *flow)
 {
-	struct chq_flow *flow = flow_unproven(pkt->family, &pkt->key6);
 	const struct chq_config *cfg;
 
-	if (!flow)
-		return CHQ_UNDECIDED;
 	if (flow->state != CHQ_FLOW_DENIED || opener_of(flow) != pkt->end ||
 	    CHQ_FLOW_GENERATION(flow->verdict) != pkt->generation ||
 	    !same_arrival(&flow->arrival[pkt->end & 1], &pkt->arrival))
-		return flow_pending(pkt);
+		return false;
 	cfg = config();
-	if (!cfg || pkt->tick - flow->seen_tick > cfg->timeout_ticks[CHQ_TIMEOUT_DENIED])
-		return CHQ_UNDECIDED;
-	return flow_denied(pkt, flow, false);
+	return cfg && pkt->tick - flow->seen_tick <= cfg->timeout_ticks[CHQ_TIMEOUT_DENIED];
 }
 
 /* What flow_open() makes, besides the packet. */

@@ -204,22 +204,35 @@ static __always_inline void port_of_link(struct packet *pkt)
 		pkt->port = link->port;
 }
 
-/* A flow that is known decides; a new one or one not yet proven may be left UNDECIDED. */
+/*
+ * A flow that is known decides; a new one or one not yet proven may be left
+ * UNDECIDED. What opens TCP is looked for among the unproven and denied first.
+ */
 static __always_inline int find_flow(struct packet *pkt)
 {
-	struct chq_flow *flow;
+	bool opens = pkt->protocol == IPPROTO_TCP && opens_tcp(pkt);
+	struct chq_flow *flow = NULL;
 	int why;
 
 	if (!has_flow(pkt)) {
 		port_of_link(pkt);
 		return CHQ_UNDECIDED;
 	}
-	flow = flow_proven(pkt->family, &pkt->key6);
+	if (!opens)
+		flow = flow_proven(pkt->family, &pkt->key6);
 	why = flow ? flow_fast(pkt, flow) : CHQ_UNDECIDED;
 	if (why)
 		return why;
 	port_of_link(pkt);
-	return flow ? flow_known(pkt) : flow_repeat(pkt);
+	if (flow)
+		return flow_known(pkt);
+	flow = flow_unproven(pkt->family, &pkt->key6);
+	if (flow && denial_holds(pkt, flow))
+		return flow_denied(pkt, flow, false);
+	why = opens ? flow_known(pkt) : CHQ_UNDECIDED;
+	if (why || !flow)
+		return why;
+	return flow_pending(pkt);
 }
 
 /* A later fragment of an error quotes nothing; its first one had to. */
