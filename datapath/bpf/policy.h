@@ -18,7 +18,8 @@ struct question {
 	__u32 aim;     /* CHQ_TARGET_* */
 	__u32 ifindex; /* where its opener's packets come in; 0 = the gateway's own */
 	__u8 guard;    /* may the source stand behind ifindex? */
-	__u8 pad[3];
+	__u8 to_link;  /* the target is ::, which stands for the gateway */
+	__u8 pad[2];
 };
 
 static __always_inline const struct chq_entry *entry_of(__u32 slot, const struct chq_addr *addr)
@@ -207,6 +208,10 @@ __noinline int judge(const struct question *q, struct judgement *judged)
 	if (!source || !target) {
 		judged->reason = CHQ_DROP_NOT_READY;
 		return CHQ_DROP_NOT_READY;
+	}
+	if (q->to_link && target->kind != CHQ_KIND_OWN) {
+		judged->reason = CHQ_DROP_MULTICAST;
+		return CHQ_DROP_MULTICAST;
 	}
 	judged->source = source->identity;
 	judged->target = target->identity;

@@ -87,6 +87,7 @@ static __always_inline int judge_stands(struct packet *pkt)
 		.aim = pkt->aim,
 		.ifindex = pkt->arrival.ifindex,
 		.guard = 1,
+		.to_link = pkt->to_link,
 	};
 
 	if (!pkt->to_link)

@@ -563,6 +563,16 @@ static int inner_fd(struct bpf_map *outer, uint32_t slot)
 	return bpf_map_get_fd_by_id(id);
 }
 
+void gateway_host_delete(struct gateway *gw, const char *text)
+{
+	int hosts = inner_fd(gw->tc->maps.chq_hosts, CHQ_LIVE_SLOT(gw->cell->live));
+	struct chq_addr addr;
+
+	addr_read(text, &addr);
+	assert(!bpf_map_delete_elem(hosts, &addr));
+	close(hosts);
+}
+
 /* As the daemon does: a /24 or shorter is cells, what is longer is looked up. */
 static void deny_cells(int cells, const struct chq_prefix *prefix)
 {

@@ -79,6 +79,7 @@ void gateway_crowd(struct gateway *gateway, uint32_t first, uint32_t count);
 struct chq_config *gateway_config(struct gateway *gateway);
 void gateway_link(struct gateway *gateway, uint32_t ifindex, const struct chq_link *link);
 void gateway_deny(struct gateway *gateway, const char *prefix);
+void gateway_host_delete(struct gateway *gateway, const char *addr); /* of the live generation */
 bool gateway_translates(struct gateway *gateway, uint32_t ifindex);
 
 /* Flows that are proven, or unproven and denied, in both families. */

@@ -232,6 +232,18 @@ static void test_housekeeping(void **state)
 	WALK_EACH(state, steps);
 }
 
+/* The live generation says nothing of the gateway's own entry: what would be judged by it drops. */
+static void test_multicast_without_own_entry(void **state)
+{
+	static const struct step steps[] = {
+		{"ospf", AT(WAN), .frame = {.from = "192.0.2.9", .to = "224.0.0.5", .protocol = 89, .hops = 1, .payload_bytes = 44}, CHQ_DROP_MULTICAST},
+		{"mdns, ipv6", AT(LAN), UDP("fe80::6", 5353, "ff02::fb", 5353), CHQ_DROP_MULTICAST},
+	};
+
+	gateway_host_delete(*state, "::");
+	WALK(state, steps);
+}
+
 static void test_link_local(void **state)
 {
 	static const struct step steps[] = {
@@ -346,6 +358,7 @@ int main(void)
 		cmocka_unit_test_setup(test_protocols, gateway_setup),
 		cmocka_unit_test_setup(test_neighbour_discovery, gateway_setup),
 		cmocka_unit_test_setup(test_housekeeping, gateway_setup),
+		cmocka_unit_test_setup(test_multicast_without_own_entry, gateway_setup),
 		cmocka_unit_test_setup(test_link_local, gateway_setup),
 		cmocka_unit_test_setup(test_martians, gateway_setup),
 		cmocka_unit_test_setup(test_fragments, gateway_setup),
