@@ -11,6 +11,7 @@
 #include "cli/aim.h"
 #include "cli/answer.h"
 #include "cli/ends.h"
+#include "cli/live.h"
 #include "util/cleanup.h"
 
 enum { EXPLAIN_ALLOW = 0, EXPLAIN_DENY = 1, EXPLAIN_ERROR = 2 };
@@ -63,37 +64,14 @@ static int documents_error(const struct arguments *arguments, struct explaining 
 	return error_of(arguments, text ? "the documents are not right" : strerror(-err));
 }
 
-/* The documents that are live, as the daemon has them. */
-static int read_live(const struct arguments *arguments, struct explaining *explaining, int *ret_err)
-{
-	struct question question = {.method = "GET", .path = "/v1/documents"};
-	cleanup_free struct text_file *files = NULL;
-	json_t *documents, *document;
-	size_t i;
-
-	if (ask(arguments, &question, &documents) != EXIT_DONE)
-		return EXPLAIN_ERROR;
-	files = calloc(json_array_size(documents) + 1, sizeof(*files));
-	if (!files)
-		return EXPLAIN_ERROR;
-	json_array_foreach(documents, i, document)
-	{
-		files[i].path = json_string_value(json_object_get(document, "file"));
-		files[i].text = json_string_value(json_object_get(document, "text"));
-		files[i].length_bytes = files[i].text ? strlen(files[i].text) : 0;
-	}
-	*ret_err = config_parse(files, i, &explaining->offline.config, &explaining->problems);
-	json_decref(documents);
-	return EXPLAIN_ALLOW;
-}
-
 static int read_policies(const struct arguments *arguments, struct explaining *explaining)
 {
 	int err = 0;
 
 	if (arguments->file)
 		err = offline_read(&explaining->offline, arguments->file, &explaining->problems);
-	else if (read_live(arguments, explaining, &err) != EXPLAIN_ALLOW)
+	else if (live_read(arguments, &explaining->offline, &explaining->problems, &err) !=
+		 EXIT_DONE)
 		return EXPLAIN_ERROR;
 	if (!err)
 		err = ends_open(&explaining->offline, &explaining->ends);

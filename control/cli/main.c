@@ -27,6 +27,9 @@ static const struct command policy_words[] = {
 	 "run-dir output file from to dport proto icmp flows direction", 0, 0, NULL},
 	{"lint", "DIR [-o json]", "Find rules that decide nothing, selectors that match nothing",
 	 policy_lint, "output", 1, 1, NULL},
+	{"diff", "DIR [-f DIR] [-o json]",
+	 "Say what would change if a directory became live, and which flows would be cut",
+	 policy_diff, "run-dir output file", 1, 1, NULL},
 	{},
 };
 

@@ -34,8 +34,11 @@ int offline_read(struct offline *offline, const char *directory, struct problems
 
 int offline_compile(struct offline *offline, struct problems *problems)
 {
-	struct facts facts = {
-		.port_number = port_number, .identity_number = identity_number, .data = offline};
+	struct facts facts = {.port_number = port_number,
+			      .identity_number = identity_number,
+			      .data = offline,
+			      .own = offline->own,
+			      .n_own = offline->n_own};
 
 	offline->identities = registry_new(offline->config->gateway.limits.identities);
 	if (!offline->identities)
@@ -117,4 +120,5 @@ void offline_free(struct offline *offline)
 	free_added(offline);
 	config_free(give(offline->config));
 	registry_free(give(offline->identities));
+	free(give(offline->own));
 }

@@ -12,6 +12,8 @@ struct offline {
 	size_t room; /* in config->endpoints, once somebody was added */
 	struct registry *identities;
 	struct generation *generation;
+	struct chq_addr *own; /* the gateway's addresses, where a daemon has said them */
+	size_t n_own;
 };
 
 /* Both of the next together. */

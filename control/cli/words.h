@@ -32,6 +32,7 @@ int follow_events(const struct arguments *arguments);
 int policy_validate(const struct arguments *arguments);
 int policy_explain(const struct arguments *arguments);
 int policy_lint(const struct arguments *arguments);
+int policy_diff(const struct arguments *arguments);
 
 int show_version(const struct arguments *arguments);
 int show_help(const struct arguments *arguments);

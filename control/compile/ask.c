@@ -90,12 +90,9 @@ const struct chq_ruleset *generation_ruleset(const struct generation *generation
 	return direction == CHQ_INGRESS ? &subject->ingress : &subject->egress;
 }
 
-struct chq_decision generation_decision(const struct generation *generation,
-					const struct chq_entry *subject,
-					const struct chq_entry *peer, enum chq_direction direction,
-					uint32_t aim)
+struct chq_decision generation_rule(const struct generation *generation,
+				    const struct chq_ruleset *set, uint32_t aim)
 {
-	const struct chq_ruleset *set = generation_ruleset(generation, subject, peer, direction);
 	const struct chq_portblock *block = &generation->blocks[aim / CHQ_BLOCK_TARGETS];
 	struct chq_rule wanted = {.port_class = block->port_class[aim % CHQ_BLOCK_TARGETS]};
 	const struct rule_row *rule;
@@ -106,6 +103,15 @@ struct chq_decision generation_decision(const struct generation *generation,
 	rule = bsearch(&wanted, generation->rules, generation->n_rules, sizeof(*generation->rules),
 		       compare_rule);
 	return rule ? rule->value : set->otherwise;
+}
+
+struct chq_decision generation_decision(const struct generation *generation,
+					const struct chq_entry *subject,
+					const struct chq_entry *peer, enum chq_direction direction,
+					uint32_t aim)
+{
+	return generation_rule(generation, generation_ruleset(generation, subject, peer, direction),
+			       aim);
 }
 
 static bool is_drop(const struct chq_decision *decision)

@@ -207,6 +207,10 @@ const struct chq_ruleset *generation_ruleset(const struct generation *generation
 					     const struct chq_entry *peer,
 					     enum chq_direction direction);
 
+/* What a rule set says of one target. */
+struct chq_decision generation_rule(const struct generation *generation,
+				    const struct chq_ruleset *set, uint32_t aim);
+
 /* Longest prefix match over hosts and prefixes; never NULL for a compiled generation. */
 const struct chq_entry *generation_entry(const struct generation *generation,
 					 const struct chq_addr *addr);

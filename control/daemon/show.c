@@ -223,6 +223,16 @@ json_t *show_ports(const struct daemon *daemon)
 	return list;
 }
 
+static json_t *own_as_json(const struct daemon *daemon)
+{
+	json_t *list = json_array();
+	char text[ADDR_TEXT_BYTES];
+
+	for (size_t i = 0; i < daemon->own.count; i++)
+		json_array_append_new(list, json_string(addr_print(&daemon->own.list[i], text)));
+	return list;
+}
+
 json_t *show_gateway(const struct daemon *daemon)
 {
 	const struct gateway *gateway;
@@ -230,8 +240,9 @@ json_t *show_gateway(const struct daemon *daemon)
 	if (!daemon->live.config)
 		return json_object();
 	gateway = &daemon->live.config->gateway;
-	return json_pack("{s:s, s:o, s:s, s:b, s:o, s:{s:I, s:I, s:I, s:I, s:I}}", "name",
-			 gateway->name, "labels", labels_as_json(&gateway->labels), "enforcement",
+	return json_pack("{s:s, s:o, s:o, s:s, s:b, s:o, s:{s:I, s:I, s:I, s:I, s:I}}", "name",
+			 gateway->name, "addresses", own_as_json(daemon), "labels",
+			 labels_as_json(&gateway->labels), "enforcement",
 			 enforcement_names[gateway->enforcement], "audit", gateway->audit, "ports",
 			 show_ports(daemon), "limits", "conntrack",
 			 (json_int_t)gateway->limits.conntrack, "unproven",

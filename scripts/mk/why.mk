@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 # Answers to "why?": lint, differences, hits.
 
-why_tests = $(BUILD)/tests/unit/test_lint
+why_tests = $(addprefix $(BUILD)/tests/unit/test_,lint difference)
 
 $(addsuffix .o,$(why_tests)) $(BUILD)/tests/lib/compiled.o: CPPFLAGS += -Itests/lib
 
