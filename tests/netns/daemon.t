@@ -163,7 +163,9 @@ ok "explain asks the live documents"        exits 0 chasqui policy explain --fro
 ok "says no by its exit status"             exits 1 chasqui policy explain --from 192.0.2.10 --to shop/web --dport 81/tcp
 ok "and 2 for who is not there"             exits 2 chasqui policy explain --from shop/nobody --to shop/web --dport 81/tcp
 
-gateway_down
+gateway_down; ended=$?
+ok "it ends well"                           is 0 echo "$ended"
+ok "and had nothing to say of its own code" not grep -E "Sanitizer|runtime error" /run/test/daemon.log
 ok "detach --all"                           chasqui detach --all
 ok "leaves nothing"                         nothing_left
 ok "and turns forwarding off again"         is 0 sysctl -n net.ipv4.ip_forward
