@@ -25,10 +25,14 @@ mkdir "$config"
 
 not() { ! "$@"; }
 
-# eventually COMMAND...: tries a hundred times, a tenth of a second apart.
+# eventually COMMAND...: tries again, a tenth of a second apart, for some ten seconds (for thirty in
+# an emulated machine). Only the last try is heard.
+patience=10
+[ -z "${IN_VM:-}" ] || patience=30
 eventually() {
-	for _ in {1..100}; do "$@" && return; sleep 0.1; done
-	return 1
+	local end=$((SECONDS + patience))
+	while [ "$SECONDS" -lt "$end" ]; do "$@" >/dev/null 2>&1 && return; sleep 0.1; done
+	"$@"
 }
 
 # is WANTED COMMAND...: the command prints exactly this.

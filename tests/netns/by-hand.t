@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #
 # ip and tc alone can guard a port with what is pinned.
-# Also in the VM
 . "${0%/*}/../lib/netns.sh"
 
 filter_on() { tc filter show dev "$1" "$2" | grep -q chq_; }

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #
 # The gate: a deny list in XDP, with counters and events, attached only while there is one.
-# Also in the VM
 . "${0%/*}/../lib/netns.sh"
 
 three_hosts

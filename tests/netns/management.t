@@ -3,7 +3,6 @@
 #
 # The gateway's own traffic is identity host: open without a policy, closed by one, and never
 # closed where the management guard stands.
-# Also in the VM
 . "${0%/*}/../lib/netns.sh"
 
 close_host() {

@@ -3,7 +3,6 @@
 #
 # nftables masquerade on the outside port, beside the gateway: policies speak of the addresses
 # before translation, and replies find their way.
-# Also in the VM
 . "${0%/*}/../lib/netns.sh"
 
 three_hosts

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #
 # Ports come and go: unplugged and plugged back, renamed, their filters torn off.
-# Also in the VM
 . "${0%/*}/../lib/netns.sh"
 
 attached() { [ "$(chasqui status -o json | jq -r ".ports[] | select(.name == \"$1\") | .checkpoint")" = true ]; }

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #
 # onDeny: drop is silence; reject says no, at the gateway, at one port, or in one policy.
-# Also in the VM
 . "${0%/*}/../lib/netns.sh"
 
 closed() { policy_document web "app: web" <<<"ingress: [{}]"; }

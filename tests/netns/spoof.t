@@ -3,7 +3,6 @@
 #
 # An address is an identity only from where it belongs: from every side, every address that has its
 # place elsewhere.
-# Also in the VM
 . "${0%/*}/../lib/netns.sh"
 
 three_hosts

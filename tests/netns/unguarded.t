@@ -3,7 +3,6 @@
 #
 # What came in by an interface that nobody guards (a tap, a bridge, a card plugged in while
 # the daemon is dead) is judged where it leaves.
-# Also in the VM
 . "${0%/*}/../lib/netns.sh"
 
 three_hosts
