@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 # Identity and compile rooms: their unit tests and the compiler's bench.
 
-compile_names = index label selector registry partition compile compile_limits
+compile_names = index label selector registry partition compile generation
 compile_tests = $(addprefix $(BUILD)/tests/unit/test_,$(compile_names))
 bench_compile = $(BUILD)/tests/bench/bench-compile
 
-$(compile_tests): %: %.o $(think)
+$(compile_tests): %: %.o $(BUILD)/tests/unit/compile_case.o $(think)
 	$(CC) $(LDFLAGS) $^ -lcmocka -lyaml -lxxhash -lm -o $@
 
 $(bench_compile): $(bench_compile).o $(think)
