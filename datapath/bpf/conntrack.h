@@ -89,6 +89,8 @@ static __always_inline long flow_store(const struct packet *pkt, const struct ch
 {
 	struct flow_key key = flow_key(pkt);
 
+	if (chq_dry_run)
+		return 0;
 	if (pkt->family == FAMILY_IPV4)
 		return proven ? bpf_map_update_elem(&chq_flow4, &key, flow, BPF_ANY)
 			      : bpf_map_update_elem(&chq_new4, &key, flow, BPF_ANY);
@@ -100,6 +102,8 @@ static __always_inline void flow_delete(const struct packet *pkt, bool proven)
 {
 	struct flow_key key = flow_key(pkt);
 
+	if (chq_dry_run)
+		return;
 	if (pkt->family == FAMILY_IPV4) {
 		if (proven)
 			bpf_map_delete_elem(&chq_flow4, &key);
@@ -390,6 +394,19 @@ static __always_inline enum chq_reason flow_step(struct packet *pkt, struct chq_
 	return flow_pass(pkt, flow, proven);
 }
 
+/* The flow itself, or what a dry run may change in its place. */
+static __always_inline struct chq_flow *flow_at_hand(struct chq_flow *flow)
+{
+	struct chq_flow *copy;
+
+	if (!chq_dry_run || !flow)
+		return flow;
+	copy = bpf_map_lookup_elem(&chq_scratch, &(__u32){0});
+	if (copy)
+		*copy = *flow;
+	return copy;
+}
+
 __noinline int flow_known(struct packet *pkt)
 {
 	struct chq_flow *flow;
@@ -398,7 +415,7 @@ __noinline int flow_known(struct packet *pkt)
 	if (!pkt)
 		return CHQ_DROP_INTERNAL;
 	key = flow_key(pkt);
-	flow = flow_proven(pkt->family, &key);
+	flow = flow_at_hand(flow_proven(pkt->family, &key));
 	return flow ? flow_step(pkt, flow, true) : CHQ_UNDECIDED;
 }
 
@@ -410,7 +427,7 @@ __noinline int flow_pending(struct packet *pkt)
 	if (!pkt)
 		return CHQ_DROP_INTERNAL;
 	key = flow_key(pkt);
-	flow = flow_unproven(pkt->family, &key);
+	flow = flow_at_hand(flow_unproven(pkt->family, &key));
 	return flow ? flow_step(pkt, flow, false) : CHQ_UNDECIDED;
 }
 

@@ -52,6 +52,8 @@ __noinline int fragment_keep(struct packet *pkt)
 
 	if (!pkt)
 		return CHQ_DROP_INTERNAL;
+	if (chq_dry_run)
+		return CHQ_UNDECIDED;
 	fragment_key(&key, pkt);
 	ports.port_be[0] = is_icmp(pkt) ? bpf_htons(pkt->icmp_type) : pkt->sport_be;
 	ports.port_be[1] = pkt->dport_be;

@@ -15,6 +15,11 @@
 #include "chasqui/event.h"
 #include "chasqui/flow.h"
 #include "chasqui/policy.h"
+#include "chasqui/trace.h"
+
+/* The load for `chasqui trace packet` has this frozen at 1: it judges, and leaves nothing behind.
+ */
+const volatile __u8 chq_dry_run = 0;
 
 /* Which generation is live; the daemon's one store here is the reload. */
 struct {
@@ -56,6 +61,30 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } chq_lost SEC(".maps");
+
+/* How often each origin set gave a decision: index slot * CHQ_HITS + origin. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, CHQ_SLOTS *CHQ_HITS);
+	__type(key, __u32);
+	__type(value, __u64);
+} chq_hits SEC(".maps");
+
+/* Written by dry runs only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct chq_trace);
+} chq_trace SEC(".maps");
+
+/* What a dry run does to a flow it does to this copy. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct chq_flow);
+} chq_scratch SEC(".maps");
 
 /* The daemon's note to its successor; no program reads it. */
 struct {

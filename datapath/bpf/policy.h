@@ -168,6 +168,37 @@ static __always_inline void fold_pass(struct judgement *judged, __u8 egress, __u
 		judged->decided = egress == judged->reason ? CHQ_EGRESS : CHQ_INGRESS;
 }
 
+/* Every judgement counts: of a new flow, and of a running one after a reload. */
+static __always_inline void hit(__u32 slot, __u32 origin)
+{
+	__u32 index = slot * CHQ_HITS + (origin < CHQ_HITS ? origin : 0);
+	__u64 *hits;
+
+	if (chq_dry_run || !origin)
+		return;
+	hits = bpf_map_lookup_elem(&chq_hits, &index);
+	if (hits)
+		*hits += 1;
+}
+
+static __always_inline struct chq_trace *trace(void)
+{
+	return bpf_map_lookup_elem(&chq_trace, &(__u32){0});
+}
+
+static __always_inline void trace_decision(const struct chq_decision *decision,
+					   enum chq_direction direction)
+{
+	struct chq_trace *found = trace();
+
+	if (!found)
+		return;
+	if (direction == CHQ_EGRESS)
+		found->egress = *decision;
+	else
+		found->ingress = *decision;
+}
+
 static __always_inline enum chq_reason ask_policies(const struct question *q,
 						    const struct chq_entry *source,
 						    const struct chq_entry *target,
@@ -182,12 +213,18 @@ static __always_inline enum chq_reason ask_policies(const struct question *q,
 	if (!egress)
 		return CHQ_DROP_NOT_READY;
 	judged->origin_egress = egress->origin;
+	hit(q->slot, egress->origin);
+	if (chq_dry_run)
+		trace_decision(egress, CHQ_EGRESS);
 	if (fold(judged, egress, CHQ_EGRESS))
 		return judged->reason;
 	ingress = decide(q->slot, target, source, CHQ_INGRESS, class);
 	if (!ingress)
 		return CHQ_DROP_NOT_READY;
 	judged->origin_ingress = ingress->origin;
+	hit(q->slot, ingress->origin);
+	if (chq_dry_run)
+		trace_decision(ingress, CHQ_INGRESS);
 	if (fold(judged, ingress, CHQ_INGRESS))
 		return judged->reason;
 	fold_pass(judged, egress->reason, ingress->reason);
@@ -218,6 +255,14 @@ __noinline int judge(const struct question *q, struct judgement *judged)
 	judged->source_kind = source->kind;
 	judged->target_kind = target->kind;
 	why = q->guard ? guard_source(q->slot, source, q->ifindex) : CHQ_UNDECIDED;
+	if (chq_dry_run) {
+		struct chq_trace *found = trace();
+
+		if (found) {
+			found->judged = 1;
+			found->guard = why;
+		}
+	}
 	if (!why)
 		why = ask_policies(q, source, target, judged);
 	judged->reason = why;

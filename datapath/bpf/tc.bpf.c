@@ -24,11 +24,64 @@ static __always_inline const struct chq_link *link_of(__u32 ifindex)
 	return bpf_map_lookup_elem(&chq_link, &ifindex);
 }
 
+static __always_inline void trace_flow(const struct packet *pkt, struct chq_trace *found)
+{
+	struct flow_key key = flow_key(pkt);
+	struct chq_flow *flow;
+
+	if (!pkt->family || !has_flow(pkt))
+		return;
+	found->flow = CHQ_TRACE_PROVEN;
+	flow = flow_proven(pkt->family, &key);
+	if (!flow) {
+		found->flow = CHQ_TRACE_UNPROVEN;
+		flow = flow_unproven(pkt->family, &key);
+	}
+	if (!flow) {
+		found->flow = CHQ_TRACE_NO_FLOW;
+		return;
+	}
+	found->flow_verdict = flow->verdict;
+	found->flow_state = flow->state;
+}
+
+/* The end of a dry run: what the stages found, beside what judge() has put there. */
+__noinline int trace_end(const struct packet *pkt, __u32 why)
+{
+	struct chq_trace *found = trace();
+
+	if (!pkt || !found)
+		return 0;
+	found->source = pkt->source;
+	found->target = pkt->target;
+	found->generation = pkt->generation;
+	found->aim = pkt->aim;
+	found->source_identity = pkt->judged.source;
+	found->target_identity = pkt->judged.target;
+	found->source_kind = pkt->judged.source_kind;
+	found->target_kind = pkt->judged.target_kind;
+	found->sport_be = pkt->sport_be;
+	found->dport_be = pkt->dport_be;
+	found->port = pkt->port;
+	found->family = pkt->family;
+	found->protocol = pkt->protocol;
+	found->reason = why;
+	found->decided = pkt->judged.decided;
+	found->audit_reason = pkt->judged.audit_reason;
+	found->reject = pkt->reject;
+	trace_flow(pkt, found);
+	return 0;
+}
+
 /* The one exit: nothing leaves that no stage has passed. */
 static __always_inline int finish(struct __sk_buff *skb, struct packet *pkt, __u32 why)
 {
 	bool drop = is_drop(why);
 
+	if (chq_dry_run) {
+		trace_end(pkt, why);
+		return drop ? TC_ACT_SHOT : TC_ACT_OK;
+	}
 	count(pkt->port, pkt->direction, why, skb->gso_segs ?: 1, skb->len);
 	if (drop) {
 		pkt->event = CHQ_EVENT_DROP + 1;
@@ -320,7 +373,7 @@ static __always_inline int follow_translation(struct packet *pkt)
 {
 	struct chq_link *link = bpf_map_lookup_elem(&chq_link, &pkt->ifindex);
 
-	if (link && !link->translates)
+	if (link && !link->translates && !chq_dry_run)
 		link->translates = 1;
 	if (!has_flow(pkt) || pkt->fragment == FRAGMENT_LATER)
 		return CHQ_PASS_JUDGED;

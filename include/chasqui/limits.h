@@ -14,6 +14,9 @@
 /* Ports that the gateway can guard; 0 stands for "not one of ours". */
 #define CHQ_PORT_MAX 256
 
+/* Origin sets of a generation whose hits are told apart; those above share number 0. */
+#define CHQ_HITS 32768
+
 /* Link protocols that the Gateway document may let through. */
 #define CHQ_ETHERTYPES_MAX 16
 
