@@ -29,7 +29,7 @@ int aead_make(struct aead *ret, const struct aead_kind *kind)
 
 	if (!state)
 		return -EOPNOTSUPP;
-	*ret = (struct aead){ kind, state };
+	*ret = (struct aead){kind, state};
 	return 0;
 }
 
@@ -62,9 +62,11 @@ static void check_fill(struct check *check, uint32_t length)
 		for (uint32_t at = 0; at < bytes; at++)
 			check->text[i][at] = (uint8_t)(at * 7 + i + length);
 		crypt_seal(check->wanted[i], check->key, counter,
-			    (struct piece){ check->text[i], bytes }, (struct piece){});
-		check->jobs[i] = (struct aead_job){ .key = check->key, .text = check->text[i],
-						    .length = bytes, .counter = counter };
+			   (struct piece){check->text[i], bytes}, (struct piece){});
+		check->jobs[i] = (struct aead_job){.key = check->key,
+						   .text = check->text[i],
+						   .length = bytes,
+						   .counter = counter};
 	}
 }
 
@@ -133,7 +135,7 @@ uint64_t aead_time_ns(const struct aead_kind *kind, uint32_t length)
 {
 	cleanup_free uint8_t *text = calloc(TIME_BURST, length + TAG_BYTES);
 	struct aead_job jobs[TIME_BURST] = {};
-	static const uint8_t key[KEY_BYTES] = { 1 };
+	static const uint8_t key[KEY_BYTES] = {1};
 	uint64_t best_ns = UINT64_MAX;
 	struct aead aead = {};
 
@@ -143,10 +145,10 @@ uint64_t aead_time_ns(const struct aead_kind *kind, uint32_t length)
 		uint64_t start_ns = thread_ns(), took_ns;
 
 		for (size_t i = 0; i < TIME_BURST; i++)
-			jobs[i] = (struct aead_job){ .key = key,
-						     .text = text + i * (length + TAG_BYTES),
-						     .length = length,
-						     .counter = try * TIME_BURST + i };
+			jobs[i] = (struct aead_job){.key = key,
+						    .text = text + i * (length + TAG_BYTES),
+						    .length = length,
+						    .counter = try * TIME_BURST + i};
 		aead_seal(&aead, jobs, TIME_BURST);
 		took_ns = thread_ns() - start_ns;
 		if (took_ns < best_ns)

@@ -14,10 +14,10 @@
  * which is fastest depends on the CPU, so they are timed at start.
  */
 struct aead_job {
-	const uint8_t *key;	/* KEY_BYTES, alive until the call returns */
-	uint8_t *text;		/* in place; TAG_BYTES of tag follow the text */
-	uint32_t length;	/* of the text, without the tag */
-	bool good;		/* aead_open: authentic */
+	const uint8_t *key; /* KEY_BYTES, alive until the call returns */
+	uint8_t *text;	    /* in place; TAG_BYTES of tag follow the text */
+	uint32_t length;    /* of the text, without the tag */
+	bool good;	    /* aead_open: authentic */
 	uint64_t counter;
 };
 

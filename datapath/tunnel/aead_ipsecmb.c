@@ -40,7 +40,8 @@ static void *make(void)
 	return NULL;
 }
 
-static void describe(struct burst *burst, size_t i, IMB_JOB *job, struct aead_job *wanted, bool encrypt)
+static void describe(struct burst *burst, size_t i, IMB_JOB *job, struct aead_job *wanted,
+		     bool encrypt)
 {
 	put_le64(burst->nonces[i] + 4, wanted->counter);
 	job->cipher_mode = IMB_CIPHER_CHACHA20_POLY1305;
@@ -65,7 +66,8 @@ static void describe(struct burst *burst, size_t i, IMB_JOB *job, struct aead_jo
 	job->user_data = NULL;
 }
 
-/* This cipher's jobs are all done when submit returns; flush is for what a future version may hold back. */
+/* This cipher's jobs are all done when submit returns; flush is for what a future version may hold
+ * back. */
 static void run(struct burst *burst, struct aead_job *wanted, size_t count, bool encrypt)
 {
 	IMB_JOB *jobs[AEAD_BURST];
@@ -114,5 +116,5 @@ static void open_all(void *state, struct aead_job *jobs, size_t count)
 	}
 }
 
-const struct aead_kind aead_ipsecmb = { "ipsec-mb", make, drop, seal, open_all };
+const struct aead_kind aead_ipsecmb = {"ipsec-mb", make, drop, seal, open_all};
 #endif

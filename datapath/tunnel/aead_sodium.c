@@ -22,7 +22,7 @@ static void seal(void *state, struct aead_job *jobs, size_t count)
 	(void)state;
 	for (size_t i = 0; i < count; i++)
 		crypt_seal(jobs[i].text, jobs[i].key, jobs[i].counter,
-			    (struct piece){ jobs[i].text, jobs[i].length }, (struct piece){});
+			   (struct piece){jobs[i].text, jobs[i].length}, (struct piece){});
 }
 
 static void open_all(void *state, struct aead_job *jobs, size_t count)
@@ -30,8 +30,8 @@ static void open_all(void *state, struct aead_job *jobs, size_t count)
 	(void)state;
 	for (size_t i = 0; i < count; i++)
 		jobs[i].good = !crypt_open(jobs[i].text, jobs[i].key, jobs[i].counter,
-					    (struct piece){ jobs[i].text, jobs[i].length + TAG_BYTES },
-					    (struct piece){});
+					   (struct piece){jobs[i].text, jobs[i].length + TAG_BYTES},
+					   (struct piece){});
 }
 
-const struct aead_kind aead_sodium = { "sodium", make, drop, seal, open_all };
+const struct aead_kind aead_sodium = {"sodium", make, drop, seal, open_all};

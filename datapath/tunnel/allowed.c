@@ -50,7 +50,8 @@ static struct allowed_node *make_node(const uint8_t *key, uint8_t bytes, uint8_t
 	return node;
 }
 
-static void hang(struct allowed_node **place, struct allowed_node *node, struct allowed_node *parent)
+static void hang(struct allowed_node **place, struct allowed_node *node,
+		 struct allowed_node *parent)
 {
 	*place = node;
 	node->parent = parent;
@@ -149,7 +150,8 @@ int allowed_add(struct allowed *allowed, const uint8_t *address, uint8_t bytes, 
 static void prune(struct allowed *allowed, struct allowed_node *node)
 {
 	while (node && !node->peer && !(node->child[0] && node->child[1])) {
-		struct allowed_node *below = node->child[0] ?: node->child[1], *parent = node->parent;
+		struct allowed_node *below = node->child[0] ?: node->child[1],
+				    *parent = node->parent;
 		struct allowed_node **place = root_of(allowed, node->bytes);
 
 		if (parent)

@@ -14,13 +14,13 @@ struct allowed_link {
 };
 
 struct allowed_node {
-	struct allowed_link link;	/* first: the same peer's, in the order of adding */
+	struct allowed_link link; /* first: the same peer's, in the order of adding */
 	struct allowed_node *child[2];
 	struct allowed_node *parent;
-	void *peer;			/* NULL: only a fork in the path */
+	void *peer; /* NULL: only a fork in the path */
 	uint8_t bits;
-	uint8_t bytes;			/* 4 or 16 */
-	uint8_t key[16];		/* host bits are zero */
+	uint8_t bytes;	 /* 4 or 16 */
+	uint8_t key[16]; /* host bits are zero */
 };
 
 /* A peer's own: a ring through its nodes and this. */
@@ -34,7 +34,8 @@ static inline void allowed_list_init(struct allowed_list *list)
 }
 
 /* The one after `node`, the first where it is NULL; NULL after the last. */
-static inline struct allowed_node *allowed_next(struct allowed_list *list, struct allowed_node *node)
+static inline struct allowed_node *allowed_next(struct allowed_list *list,
+						struct allowed_node *node)
 {
 	struct allowed_link *next = node ? node->link.next : list->ring.next;
 

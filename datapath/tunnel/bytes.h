@@ -70,7 +70,7 @@ static inline void put_be32(void *at, uint32_t number)
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
-#define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+#define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 static inline size_t min_size(size_t a, size_t b)
 {

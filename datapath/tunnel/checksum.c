@@ -47,7 +47,8 @@ uint64_t checksum_pseudo(const uint8_t *packet, uint8_t protocol, uint32_t lengt
 {
 	uint64_t sum = (uint64_t)htobe32(length) + htobe16(protocol);
 
-	return packet[0] >> 4 == 4 ? checksum_add(sum, packet + 12, 8) : checksum_add(sum, packet + 8, 32);
+	return packet[0] >> 4 == 4 ? checksum_add(sum, packet + 12, 8)
+				   : checksum_add(sum, packet + 8, 32);
 }
 
 void checksum_header4(uint8_t *packet, size_t header_bytes)

@@ -13,7 +13,7 @@
 
 void confine_memory(void)
 {
-	const struct rlimit none = { 0, 0 }, all = { RLIM_INFINITY, RLIM_INFINITY };
+	const struct rlimit none = {0, 0}, all = {RLIM_INFINITY, RLIM_INFINITY};
 
 	prctl(PR_SET_DUMPABLE, 0);
 	setrlimit(RLIMIT_CORE, &none);
@@ -26,34 +26,69 @@ int confine_capabilities(void)
 	if (capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN,
 			  CAP_NET_BIND_SERVICE, -1))
 		return -EPERM;
-	/* Without CAP_SETPCAP the bounding set stays, but then there is nothing to gain from it either. */
+	/* Without CAP_SETPCAP the bounding set stays, but then there is nothing to gain from it
+	 * either. */
 	if (capng_apply(CAPNG_SELECT_CAPS) && capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN))
 		return -EPERM;
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
 }
 
 static const int calls[] = {
-	SCMP_SYS(read),		 SCMP_SYS(write),	   SCMP_SYS(readv),
-	SCMP_SYS(writev),	 SCMP_SYS(recvmmsg),	   SCMP_SYS(sendmmsg),
-	SCMP_SYS(recvmsg),	 SCMP_SYS(sendmsg),	   SCMP_SYS(recvfrom),
-	SCMP_SYS(sendto),	 SCMP_SYS(epoll_wait),	   SCMP_SYS(epoll_pwait),
-	SCMP_SYS(epoll_pwait2),	 SCMP_SYS(epoll_ctl),	   SCMP_SYS(poll),
-	SCMP_SYS(futex),	 SCMP_SYS(clock_gettime),  SCMP_SYS(gettimeofday),
-	SCMP_SYS(mmap),		 SCMP_SYS(munmap),	   SCMP_SYS(mremap),
-	SCMP_SYS(madvise),	 SCMP_SYS(brk),		   SCMP_SYS(mlock),
-	SCMP_SYS(munlock),	 SCMP_SYS(close),	   SCMP_SYS(bind),
-	SCMP_SYS(getsockname),	 SCMP_SYS(getsockopt),	   SCMP_SYS(setsockopt),
-	SCMP_SYS(accept4),	 SCMP_SYS(getrandom),	   SCMP_SYS(rt_sigreturn),
-	SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction),  SCMP_SYS(sched_yield),
-	SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep),	   SCMP_SYS(restart_syscall),
-	SCMP_SYS(exit),		 SCMP_SYS(exit_group),	   SCMP_SYS(unlink),
-	SCMP_SYS(access),	 SCMP_SYS(faccessat),	   SCMP_SYS(faccessat2),
-	SCMP_SYS(getpid),	 SCMP_SYS(gettid),	   SCMP_SYS(tgkill),
-	SCMP_SYS(fstat),	 SCMP_SYS(newfstatat),	   SCMP_SYS(rseq),
+	SCMP_SYS(read),
+	SCMP_SYS(write),
+	SCMP_SYS(readv),
+	SCMP_SYS(writev),
+	SCMP_SYS(recvmmsg),
+	SCMP_SYS(sendmmsg),
+	SCMP_SYS(recvmsg),
+	SCMP_SYS(sendmsg),
+	SCMP_SYS(recvfrom),
+	SCMP_SYS(sendto),
+	SCMP_SYS(epoll_wait),
+	SCMP_SYS(epoll_pwait),
+	SCMP_SYS(epoll_pwait2),
+	SCMP_SYS(epoll_ctl),
+	SCMP_SYS(poll),
+	SCMP_SYS(futex),
+	SCMP_SYS(clock_gettime),
+	SCMP_SYS(gettimeofday),
+	SCMP_SYS(mmap),
+	SCMP_SYS(munmap),
+	SCMP_SYS(mremap),
+	SCMP_SYS(madvise),
+	SCMP_SYS(brk),
+	SCMP_SYS(mlock),
+	SCMP_SYS(munlock),
+	SCMP_SYS(close),
+	SCMP_SYS(bind),
+	SCMP_SYS(getsockname),
+	SCMP_SYS(getsockopt),
+	SCMP_SYS(setsockopt),
+	SCMP_SYS(accept4),
+	SCMP_SYS(getrandom),
+	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigaction),
+	SCMP_SYS(sched_yield),
+	SCMP_SYS(clock_nanosleep),
+	SCMP_SYS(nanosleep),
+	SCMP_SYS(restart_syscall),
+	SCMP_SYS(exit),
+	SCMP_SYS(exit_group),
+	SCMP_SYS(unlink),
+	SCMP_SYS(access),
+	SCMP_SYS(faccessat),
+	SCMP_SYS(faccessat2),
+	SCMP_SYS(getpid),
+	SCMP_SYS(gettid),
+	SCMP_SYS(tgkill),
+	SCMP_SYS(fstat),
+	SCMP_SYS(newfstatat),
+	SCMP_SYS(rseq),
 };
 
-static const unsigned long questions[] = { SIOCGIFMTU, SIOCGIFFLAGS, SIOCGIFINDEX, SIOCGIFNAME };
-static const int families[] = { AF_INET, AF_INET6 };
+static const unsigned long questions[] = {SIOCGIFMTU, SIOCGIFFLAGS, SIOCGIFINDEX, SIOCGIFNAME};
+static const int families[] = {AF_INET, AF_INET6};
 
 static int allow_all(scmp_filter_ctx filter)
 {
@@ -70,7 +105,8 @@ static int allow_all(scmp_filter_ctx filter)
 	return err;
 }
 
-/* What is not on the list fails; it does not kill, so that a library's new call costs only itself. */
+/* What is not on the list fails; it does not kill, so that a library's new call costs only itself.
+ */
 int confine_calls(void)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));

@@ -20,7 +20,8 @@
 
 static void plan(struct control *control)
 {
-	uint64_t now_ns = now_boot_ns(), next_ns = handshake_timers(control->device, now_ns), wait_us;
+	uint64_t now_ns = now_boot_ns(), next_ns = handshake_timers(control->device, now_ns),
+		 wait_us;
 	struct timeval wait;
 
 	if (!next_ns) {
@@ -29,7 +30,8 @@ static void plan(struct control *control)
 	}
 	now_ns = now_boot_ns();
 	wait_us = next_ns > now_ns ? (next_ns - now_ns) / 1000 + 1 : 0;
-	wait = (struct timeval){ .tv_sec = (time_t)(wait_us / 1000000), .tv_usec = (long)(wait_us % 1000000) };
+	wait = (struct timeval){.tv_sec = (time_t)(wait_us / 1000000),
+				.tv_usec = (long)(wait_us % 1000000)};
 	event_add(control->timer, &wait);
 }
 
@@ -84,7 +86,8 @@ static int take_lines(struct connection *connection)
 	}
 	connection->held_bytes = end - at;
 	memmove(connection->in, at, connection->held_bytes);
-	crypt_wipe(connection->in + connection->held_bytes, CONNECTION_IN_BYTES - connection->held_bytes);
+	crypt_wipe(connection->in + connection->held_bytes,
+		   CONNECTION_IN_BYTES - connection->held_bytes);
 	if (connection->answer.err)
 		return connection->answer.err;
 	return connection->held_bytes > UAPI_LINE_MAX ? -E2BIG : 0;
@@ -162,7 +165,8 @@ static void on_connection(evutil_socket_t fd, short what, void *data)
 	connection->fd = give_fd(&client);
 	connection->readable = event_new(control->base, connection->fd, EV_READ | EV_PERSIST,
 					 on_readable, connection);
-	connection->writable = event_new(control->base, connection->fd, EV_WRITE, on_writable, connection);
+	connection->writable =
+		event_new(control->base, connection->fd, EV_WRITE, on_writable, connection);
 	LIST_INSERT_HEAD(&control->connections, connection, link);
 	control->connection_count++;
 	if (!connection->readable || !connection->writable || event_add(connection->readable, NULL))
@@ -175,7 +179,7 @@ static void on_peer_gone(void *data, const struct peer *peer)
 	struct connection *connection;
 
 	LIST_FOREACH(connection, &control->connections, link)
-		uapi_forget(&connection->uapi, peer);
+	uapi_forget(&connection->uapi, peer);
 }
 
 /* ---- news ---- */
@@ -244,10 +248,10 @@ static void on_netlink(evutil_socket_t fd, short what, void *data)
 
 static int open_netlink(void)
 {
-	struct sockaddr_nl address = { .nl_family = AF_NETLINK,
-				       .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR |
-						    RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE |
-						    RTMGRP_IPV6_ROUTE };
+	struct sockaddr_nl address = {.nl_family = AF_NETLINK,
+				      .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR |
+						   RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE |
+						   RTMGRP_IPV6_ROUTE};
 	cleanup_close int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)))
@@ -278,7 +282,8 @@ static void on_signal(evutil_socket_t signal_number, short what, void *data)
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		log_error("dropped, %s: %llu", names[i], (unsigned long long)control->device->dropped[i]);
+		log_error("dropped, %s: %llu", names[i],
+			  (unsigned long long)control->device->dropped[i]);
 }
 
 /* ---- life ---- */
@@ -300,7 +305,7 @@ static int remove_stale(const struct sockaddr_un *address)
 int control_listen(const char *name, char *path, size_t path_room)
 {
 	cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	mode_t before;
 	int err;
 
@@ -341,16 +346,17 @@ static int watch_socket_file(struct control *control)
 	if (control->watch_fd < 0 ||
 	    inotify_add_watch(control->watch_fd, SOCKET_FOLDER, IN_DELETE | IN_MOVED_FROM) < 0)
 		return -errno;
-	control->socket_gone = watch(control, control->watch_fd, EV_READ | EV_PERSIST, on_socket_gone);
+	control->socket_gone =
+		watch(control, control->watch_fd, EV_READ | EV_PERSIST, on_socket_gone);
 	return control->socket_gone ? 0 : -ENOMEM;
 }
 
 int control_init(struct control *control, struct device *device, int listen_fd, const char *path)
 {
-	static const int numbers[] = { SIGTERM, SIGINT, SIGUSR1 };
+	static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1};
 	int err;
 
-	*control = (struct control){ .device = device, .listen_fd = listen_fd, .watch_fd = -1 };
+	*control = (struct control){.device = device, .listen_fd = listen_fd, .watch_fd = -1};
 	snprintf(control->socket_path, sizeof(control->socket_path), "%s", path);
 	vault_init(&control->connection_vault, sizeof(struct connection));
 	LIST_INIT(&control->connections);
@@ -371,7 +377,8 @@ int control_init(struct control *control, struct device *device, int listen_fd, 
 		return err;
 	device->peer_gone = on_peer_gone;
 	device->peer_gone_data = control;
-	return control->wake && control->timer && control->listener && control->netlink ? 0 : -ENOMEM;
+	return control->wake && control->timer && control->listener && control->netlink ? 0
+											: -ENOMEM;
 }
 
 int control_run(struct control *control)

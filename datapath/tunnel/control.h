@@ -9,7 +9,7 @@
 #include "uapi.h"
 
 /* The control thread: handshakes, timers, configuration, news of the link. */
-#define CONNECTIONS_MAX	   16
+#define CONNECTIONS_MAX	    16
 #define CONNECTION_IN_BYTES 16384
 
 struct control;
@@ -23,7 +23,7 @@ struct connection {
 	struct text answer;
 	size_t answered_bytes;
 	size_t held_bytes;
-	char in[CONNECTION_IN_BYTES];	/* may hold keys, so the vault has it */
+	char in[CONNECTION_IN_BYTES]; /* may hold keys, so the vault has it */
 };
 
 struct control {
@@ -31,10 +31,10 @@ struct control {
 	struct event_base *base;
 	struct event *wake, *timer, *listener, *netlink, *socket_gone, *signals[3];
 	struct vault connection_vault;
-	LIST_HEAD(, connection) connections;
+	LIST_HEAD(connection_list, connection) connections;
 	int connection_count;
 	int listen_fd, netlink_fd, watch_fd;
-	char socket_path[128];		/* empty: not ours to remove */
+	char socket_path[128]; /* empty: not ours to remove */
 	bool stopped_by_error;
 };
 

@@ -7,10 +7,10 @@
 
 void cookie_keys_set(struct cookie_keys *keys, const uint8_t public[KEY_BYTES])
 {
-	struct piece key = { public, KEY_BYTES };
+	struct piece key = {public, KEY_BYTES};
 
-	crypt_hash(keys->mac1, (struct piece){ "mac1----", 8 }, key);
-	crypt_hash(keys->cookie, (struct piece){ "cookie--", 8 }, key);
+	crypt_hash(keys->mac1, (struct piece){"mac1----", 8}, key);
+	crypt_hash(keys->cookie, (struct piece){"cookie--", 8}, key);
 }
 
 static struct message_macs *macs_of(uint8_t *message, size_t length)
@@ -22,12 +22,12 @@ static struct message_macs *macs_of(uint8_t *message, size_t length)
 static void mac1_of(uint8_t *ret, const uint8_t *key, const uint8_t *message, size_t length)
 {
 	crypt_mac(ret, key, KEY_BYTES,
-		  (struct piece){ message, length - sizeof(struct message_macs) }, (struct piece){});
+		  (struct piece){message, length - sizeof(struct message_macs)}, (struct piece){});
 }
 
 static void mac2_of(uint8_t *ret, const uint8_t *cookie, const uint8_t *message, size_t length)
 {
-	crypt_mac(ret, cookie, MAC_BYTES, (struct piece){ message, length - MAC_BYTES },
+	crypt_mac(ret, cookie, MAC_BYTES, (struct piece){message, length - MAC_BYTES},
 		  (struct piece){});
 }
 
@@ -42,7 +42,7 @@ bool cookie_mac1_right(const struct cookie_checker *checker, const uint8_t *mess
 static void cookie_for(const struct cookie_checker *checker, const struct cookie_source *source,
 		       uint8_t *ret)
 {
-	crypt_mac(ret, checker->secret, KEY_BYTES, (struct piece){ source->bytes, source->length },
+	crypt_mac(ret, checker->secret, KEY_BYTES, (struct piece){source->bytes, source->length},
 		  (struct piece){});
 }
 
@@ -63,7 +63,8 @@ bool cookie_secret_old(const struct cookie_checker *checker, uint64_t now_ns)
 	return !checker->secret_ns || now_ns >= checker->secret_ns + COOKIE_SECRET_NS;
 }
 
-void cookie_set_secret(struct cookie_checker *checker, const uint8_t secret[KEY_BYTES], uint64_t now_ns)
+void cookie_set_secret(struct cookie_checker *checker, const uint8_t secret[KEY_BYTES],
+		       uint64_t now_ns)
 {
 	memcpy(checker->secret, secret, KEY_BYTES);
 	checker->secret_ns = now_ns ?: 1;
@@ -75,13 +76,13 @@ void cookie_reply(const struct cookie_checker *checker, uint32_t sender, const u
 {
 	uint8_t cookie[MAC_BYTES];
 
-	*ret = (struct message_cookie){ .type = { MESSAGE_COOKIE } };
+	*ret = (struct message_cookie){.type = {MESSAGE_COOKIE}};
 	put_le32(ret->receiver, sender);
 	memcpy(ret->nonce, nonce, XNONCE_BYTES);
 	cookie_for(checker, source, cookie);
 	crypt_xseal(ret->sealed_cookie, checker->keys.cookie, nonce,
-		    (struct piece){ cookie, MAC_BYTES },
-		    (struct piece){ macs_of((uint8_t *)message, length)->mac1, MAC_BYTES });
+		    (struct piece){cookie, MAC_BYTES},
+		    (struct piece){macs_of((uint8_t *)message, length)->mac1, MAC_BYTES});
 }
 
 void cookie_add_macs(struct cookie_jar *jar, uint8_t *message, size_t length, uint64_t now_ns)
@@ -104,8 +105,8 @@ int cookie_take(struct cookie_jar *jar, const struct message_cookie *reply, uint
 	if (!jar->mac1_waits)
 		return -EPROTO;
 	if (crypt_xopen(cookie, jar->keys.cookie, reply->nonce,
-			(struct piece){ reply->sealed_cookie, sizeof(reply->sealed_cookie) },
-			(struct piece){ jar->mac1_sent, MAC_BYTES }))
+			(struct piece){reply->sealed_cookie, sizeof(reply->sealed_cookie)},
+			(struct piece){jar->mac1_sent, MAC_BYTES}))
 		return -EBADMSG;
 	memcpy(jar->cookie, cookie, MAC_BYTES);
 	jar->cookie_ns = now_ns ?: 1;

@@ -18,7 +18,7 @@ void crypt_hash(uint8_t ret[HASH_BYTES], struct piece a, struct piece b)
 }
 
 void crypt_mac(uint8_t ret[MAC_BYTES], const uint8_t *key, size_t key_bytes, struct piece a,
-		struct piece b)
+	       struct piece b)
 {
 	struct blake2s hash;
 
@@ -47,7 +47,7 @@ static void hmac(uint8_t ret[HASH_BYTES], const uint8_t *key, size_t key_bytes, 
 
 	for (size_t i = 0; i < sizeof(pad); i++)
 		pad[i] ^= 0x36 ^ 0x5c;
-	crypt_hash(ret, (struct piece){ pad, sizeof(pad) }, (struct piece){ inner, sizeof(inner) });
+	crypt_hash(ret, (struct piece){pad, sizeof(pad)}, (struct piece){inner, sizeof(inner)});
 	sodium_memzero(pad, sizeof(pad));
 	sodium_memzero(inner, sizeof(inner));
 }
@@ -61,8 +61,8 @@ void crypt_kdf(uint8_t *ret, int count, const uint8_t *key, size_t key_bytes, st
 	for (int i = 1; i <= count; i++) {
 		uint8_t number = i;
 
-		hmac(last, secret, sizeof(secret), (struct piece){ last, last_bytes },
-		     (struct piece){ &number, 1 });
+		hmac(last, secret, sizeof(secret), (struct piece){last, last_bytes},
+		     (struct piece){&number, 1});
 		last_bytes = sizeof(last);
 		memcpy(ret + (size_t)(i - 1) * HASH_BYTES, last, sizeof(last));
 	}
@@ -71,7 +71,7 @@ void crypt_kdf(uint8_t *ret, int count, const uint8_t *key, size_t key_bytes, st
 }
 
 void crypt_seal(uint8_t *ret, const uint8_t key[KEY_BYTES], uint64_t counter, struct piece text,
-		 struct piece aad)
+		struct piece aad)
 {
 	uint8_t nonce[12] = {};
 
@@ -81,7 +81,7 @@ void crypt_seal(uint8_t *ret, const uint8_t key[KEY_BYTES], uint64_t counter, st
 }
 
 int crypt_open(uint8_t *ret, const uint8_t key[KEY_BYTES], uint64_t counter, struct piece text,
-		struct piece aad)
+	       struct piece aad)
 {
 	uint8_t nonce[12] = {};
 
@@ -93,14 +93,14 @@ int crypt_open(uint8_t *ret, const uint8_t key[KEY_BYTES], uint64_t counter, str
 }
 
 void crypt_xseal(uint8_t *ret, const uint8_t key[KEY_BYTES], const uint8_t nonce[XNONCE_BYTES],
-		  struct piece text, struct piece aad)
+		 struct piece text, struct piece aad)
 {
 	crypto_aead_xchacha20poly1305_ietf_encrypt(ret, NULL, text.data, text.length, aad.data,
 						   aad.length, NULL, nonce, key);
 }
 
 int crypt_xopen(uint8_t *ret, const uint8_t key[KEY_BYTES], const uint8_t nonce[XNONCE_BYTES],
-		 struct piece text, struct piece aad)
+		struct piece text, struct piece aad)
 {
 	if (crypto_aead_xchacha20poly1305_ietf_decrypt(ret, NULL, NULL, text.data, text.length,
 						       aad.data, aad.length, nonce, key))
@@ -108,7 +108,8 @@ int crypt_xopen(uint8_t *ret, const uint8_t key[KEY_BYTES], const uint8_t nonce[
 	return 0;
 }
 
-int crypt_dh(uint8_t ret[KEY_BYTES], const uint8_t secret[KEY_BYTES], const uint8_t public[KEY_BYTES])
+int crypt_dh(uint8_t ret[KEY_BYTES], const uint8_t secret[KEY_BYTES],
+	     const uint8_t public[KEY_BYTES])
 {
 	if (crypto_scalarmult_curve25519(ret, secret, public) || sodium_is_zero(ret, KEY_BYTES))
 		return -EKEYREJECTED;
@@ -156,7 +157,7 @@ static bool hash_is_right(void)
 	};
 	uint8_t got[HASH_BYTES];
 
-	crypt_hash(got, (struct piece){ "ab", 2 }, (struct piece){ "c", 1 });
+	crypt_hash(got, (struct piece){"ab", 2}, (struct piece){"c", 1});
 	return memcmp(got, wanted, sizeof(got)) == 0;
 }
 
@@ -178,7 +179,8 @@ static bool dh_is_right(void)
 		0xf4, 0x80, 0x35, 0x0f, 0x25, 0xe0, 0x7e, 0x21, 0xc9, 0x47, 0xd1,
 		0x9e, 0x33, 0x76, 0xf0, 0x9b, 0x3c, 0x1e, 0x16, 0x17, 0x42,
 	};
-	uint8_t public_of_alice[KEY_BYTES], public_of_bob[KEY_BYTES], one[KEY_BYTES], other[KEY_BYTES];
+	uint8_t public_of_alice[KEY_BYTES], public_of_bob[KEY_BYTES], one[KEY_BYTES],
+		other[KEY_BYTES];
 
 	crypt_public(public_of_alice, alice);
 	crypt_public(public_of_bob, bob);
@@ -200,16 +202,16 @@ static bool xaead_is_right(void)
 		0x40, 0xfa, 0x20, 0xe1, 0x22, 0x04, 0x46, 0xcc, 0x45, 0x8f, 0xce,
 		0x98, 0x53, 0x6e, 0xf5, 0x06, 0xf2, 0x78, 0x6e, 0xef, 0xc2,
 	};
-	static const uint8_t cookie[MAC_BYTES] = { 0xc5, 0xbf, 0x62, 0x96, 0x2a, 0x63, 0xaa, 0xa8,
-						   0x49, 0x85, 0xbe, 0x73, 0xae, 0x85, 0x5b, 0x86 };
-	static const uint8_t mac1[MAC_BYTES] = { 0x77, 0xa3, 0x8a, 0x94, 0x8f, 0x54, 0x64, 0xb4,
-						 0x6f, 0xa6, 0xf4, 0x33, 0xbd, 0xd2, 0xd7, 0xc7 };
+	static const uint8_t cookie[MAC_BYTES] = {0xc5, 0xbf, 0x62, 0x96, 0x2a, 0x63, 0xaa, 0xa8,
+						  0x49, 0x85, 0xbe, 0x73, 0xae, 0x85, 0x5b, 0x86};
+	static const uint8_t mac1[MAC_BYTES] = {0x77, 0xa3, 0x8a, 0x94, 0x8f, 0x54, 0x64, 0xb4,
+						0x6f, 0xa6, 0xf4, 0x33, 0xbd, 0xd2, 0xd7, 0xc7};
 	uint8_t nonce[XNONCE_BYTES], got[MAC_BYTES + TAG_BYTES];
 
 	for (size_t i = 0; i < sizeof(nonce); i++)
 		nonce[i] = 0xa0 + i;
-	crypt_xseal(got, key, nonce, (struct piece){ cookie, sizeof(cookie) },
-		     (struct piece){ mac1, sizeof(mac1) });
+	crypt_xseal(got, key, nonce, (struct piece){cookie, sizeof(cookie)},
+		    (struct piece){mac1, sizeof(mac1)});
 	return memcmp(got, wanted, sizeof(got)) == 0;
 }
 

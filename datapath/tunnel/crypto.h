@@ -27,29 +27,31 @@ void crypt_hash(uint8_t ret[HASH_BYTES], struct piece a, struct piece b);
 
 /* Keyed BLAKE2s with 16 bytes of output; `key_bytes` is 16 or 32. */
 void crypt_mac(uint8_t ret[MAC_BYTES], const uint8_t *key, size_t key_bytes, struct piece a,
-		struct piece b);
+	       struct piece b);
 
-/* HKDF over HMAC-BLAKE2s: `count` (1 to 3) outputs of 32 bytes, one after the other. `ret` may overlap key. */
+/* HKDF over HMAC-BLAKE2s: `count` (1 to 3) outputs of 32 bytes, one after the other. `ret` may
+ * overlap key. */
 void crypt_kdf(uint8_t *ret, int count, const uint8_t *key, size_t key_bytes, struct piece input);
 
 /* ChaCha20-Poly1305 with a counter as nonce. `ret` holds length + TAG_BYTES. */
 void crypt_seal(uint8_t *ret, const uint8_t key[KEY_BYTES], uint64_t counter, struct piece text,
-		 struct piece aad);
+		struct piece aad);
 /* `text` includes the tag; `ret` holds length - TAG_BYTES. -EBADMSG where it is not authentic. */
 int crypt_open(uint8_t *ret, const uint8_t key[KEY_BYTES], uint64_t counter, struct piece text,
-		struct piece aad);
+	       struct piece aad);
 
 void crypt_xseal(uint8_t *ret, const uint8_t key[KEY_BYTES], const uint8_t nonce[XNONCE_BYTES],
-		  struct piece text, struct piece aad);
-int crypt_xopen(uint8_t *ret, const uint8_t key[KEY_BYTES], const uint8_t nonce[XNONCE_BYTES],
 		 struct piece text, struct piece aad);
+int crypt_xopen(uint8_t *ret, const uint8_t key[KEY_BYTES], const uint8_t nonce[XNONCE_BYTES],
+		struct piece text, struct piece aad);
 
 /* X25519. -EKEYREJECTED where the shared secret is all zero. */
-int crypt_dh(uint8_t ret[KEY_BYTES], const uint8_t secret[KEY_BYTES], const uint8_t public[KEY_BYTES]);
+int crypt_dh(uint8_t ret[KEY_BYTES], const uint8_t secret[KEY_BYTES],
+	     const uint8_t public[KEY_BYTES]);
 void crypt_public(uint8_t ret[KEY_BYTES], const uint8_t secret[KEY_BYTES]);
 void crypt_clamp(uint8_t secret[KEY_BYTES]);
 
-bool crypt_same(const void *a, const void *b, size_t length);	/* in constant time */
+bool crypt_same(const void *a, const void *b, size_t length); /* in constant time */
 bool crypt_is_zero(const void *data, size_t length);
 void crypt_wipe(void *data, size_t length);
 void crypt_random(void *ret, size_t length);

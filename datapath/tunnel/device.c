@@ -50,7 +50,7 @@ int device_init(struct device *device, const struct tun *tun, const struct aead_
 	device->mtu = mtu;
 	device->epoch = device->generation = 1;
 	for (int i = 0; i < TUN_QUEUES_MAX; i++)
-		device->sockets[i] = (struct sockets){ -1, -1 };
+		device->sockets[i] = (struct sockets){-1, -1};
 	crypt_random(device->limiter.key, sizeof(device->limiter.key));
 	vault_init(&device->peer_vault, sizeof(struct peer));
 	vault_init(&device->session_vault, sizeof(struct session));
@@ -235,7 +235,7 @@ void device_remove_all(struct device *device)
 {
 	struct peer *peer, *next;
 
-	HASH_ITER(by_key, device->peers, peer, next)
+	HASH_ITER (by_key, device->peers, peer, next)
 		device_remove_peer(device, peer);
 }
 
@@ -256,7 +256,7 @@ void device_set_private_key(struct device *device, const uint8_t secret[KEY_BYTE
 	peer = device->self.has_key ? device_find(device, device->self.public) : NULL;
 	if (peer)
 		device_remove_peer(device, peer);
-	HASH_ITER(by_key, device->peers, peer, next) {
+	HASH_ITER (by_key, device->peers, peer, next) {
 		if (peer->has_handshake_index)
 			index_remove(&device->indices, peer->noise.local_index);
 		peer->has_handshake_index = false;
@@ -309,7 +309,7 @@ void device_disallow_all(struct device *device, struct peer *peer)
 
 static int open_sockets(struct device *device)
 {
-	struct socket_options options = { device->port, device->fwmark, device->tun.count > 1 };
+	struct socket_options options = {device->port, device->fwmark, device->tun.count > 1};
 	int err = sockets_open(device->sockets, &options, device->tun.count);
 
 	if (err)
@@ -383,7 +383,7 @@ void device_down(struct device *device)
 	device->up = false;
 	sockets_close(device->sockets, device->tun.count);
 	ring_clear(&device->handshakes);
-	HASH_ITER(by_key, device->peers, peer, next) {
+	HASH_ITER (by_key, device->peers, peer, next) {
 		timers_stop(&peer->timers);
 		heap_place(&device->heap, &peer->timers);
 		device_forget_sessions(device, peer);

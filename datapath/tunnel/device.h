@@ -27,7 +27,7 @@ struct device {
 	struct limiter limiter;
 	struct allowed allowed;
 	struct index_table indices;
-	struct peer *peers;		/* uthash, by public key, in the order of adding */
+	struct peer *peers; /* uthash, by public key, in the order of adding */
 	struct timer_heap heap;
 	struct vault peer_vault, session_vault;
 
@@ -36,20 +36,20 @@ struct device {
 	bool up;
 	uint16_t port;
 	uint32_t fwmark;
-	_Atomic uint32_t epoch;		/* grows when routes or addresses change; never 0 */
-	_Atomic uint32_t generation;	/* grows when allowed addresses change: caches of them end */
+	_Atomic uint32_t epoch;	     /* grows when routes or addresses change; never 0 */
+	_Atomic uint32_t generation; /* grows when allowed addresses change: caches of them end */
 
 	struct worker *workers;
 	int worker_count;
 	struct sockets sockets[TUN_QUEUES_MAX];
-	struct aead aead;		/* the control thread's */
-	struct outbox outbox;		/* likewise */
-	uint8_t last_timestamp[TIMESTAMP_BYTES];	/* sent in an initiation: the next is greater */
-	uint64_t loaded_ns;		/* when the queue of handshakes was last long */
+	struct aead aead;			 /* the control thread's */
+	struct outbox outbox;			 /* likewise */
+	uint8_t last_timestamp[TIMESTAMP_BYTES]; /* sent in an initiation: the next is greater */
+	uint64_t loaded_ns;			 /* when the queue of handshakes was last long */
 
 	pthread_mutex_t gate;
 	atomic_bool halting;
-	int halted;			/* how deep the control thread is in device_halt */
+	int halted; /* how deep the control thread is in device_halt */
 
 	/* What workers tell the control thread; `wake` is an eventfd. */
 	int wake;
@@ -62,24 +62,24 @@ struct device {
 	void (*peer_gone)(void *data, const struct peer *peer);
 	void *peer_gone_data;
 
-	_Atomic uint64_t dropped[8];	/* by enum drop_reason */
+	_Atomic uint64_t dropped[8]; /* by enum drop_reason */
 };
 
 enum drop_reason {
-	DROP_MALFORMED,		/* no message, no packet */
-	DROP_NO_SESSION,	/* for an index that we do not know */
-	DROP_FORGED,		/* not authentic */
+	DROP_MALFORMED,	 /* no message, no packet */
+	DROP_NO_SESSION, /* for an index that we do not know */
+	DROP_FORGED,	 /* not authentic */
 	DROP_REPLAYED,
-	DROP_NOT_ALLOWED,	/* from a peer that may not use this address */
-	DROP_NO_PEER,		/* nobody has the destination */
-	DROP_BUSY,		/* more handshakes than we can look at */
-	DROP_LOST,		/* the kernel did not take it */
+	DROP_NOT_ALLOWED, /* from a peer that may not use this address */
+	DROP_NO_PEER,	  /* nobody has the destination */
+	DROP_BUSY,	  /* more handshakes than we can look at */
+	DROP_LOST,	  /* the kernel did not take it */
 };
 
-#define drop_names                                                                         \
-	{                                                                                  \
-		"malformed", "no_session", "forged", "replayed", "not_allowed", "no_peer", \
-			"busy", "lost"                                                     \
+#define drop_names                                                                                 \
+	{                                                                                          \
+		"malformed", "no_session", "forged", "replayed", "not_allowed", "no_peer", "busy", \
+			"lost"                                                                     \
 	}
 
 static inline void count_drop(struct device *device, enum drop_reason reason)

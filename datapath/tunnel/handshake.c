@@ -24,7 +24,8 @@ static void look_again(struct device *device, struct peer *peer, bool earlier)
 		heap_place(&device->heap, &peer->timers);
 }
 
-static int send_to_peer(struct device *device, struct peer *peer, const void *message, size_t length)
+static int send_to_peer(struct device *device, struct peer *peer, const void *message,
+			size_t length)
 {
 	struct endpoint to = peer_endpoint(peer);
 	bool had_source = to.local_epoch;
@@ -32,7 +33,8 @@ static int send_to_peer(struct device *device, struct peer *peer, const void *me
 
 	if (!device->up)
 		return -ENETDOWN;
-	err = outbox_send_one(&device->sockets[0], &to, device->epoch, HANDSHAKE_TOS, message, length);
+	err = outbox_send_one(&device->sockets[0], &to, device->epoch, HANDSHAKE_TOS, message,
+			      length);
 	if (had_source && !to.local_epoch)
 		peer_forget_source(peer);
 	if (!err)
@@ -73,7 +75,8 @@ static int make_initiation(struct device *device, struct peer *peer, struct mess
 		crypt_random(ephemeral, sizeof(ephemeral));
 		crypt_clamp(ephemeral);
 		fresh_timestamp(device, timestamp);
-		err = noise_initiate(&peer->noise, &device->self, ephemeral, number, timestamp, ret);
+		err = noise_initiate(&peer->noise, &device->self, ephemeral, number, timestamp,
+				     ret);
 		crypt_wipe(ephemeral, sizeof(ephemeral));
 	}
 	if (!err) {
@@ -118,7 +121,8 @@ static void send_staged_with(struct device *device, struct peer *peer, struct st
 
 		memcpy(text, one->packet, one->length);
 		memset(text + one->length, 0, padding);
-		outbox_add(&device->outbox, peer, session, counter++, one->length + padding, one->tos);
+		outbox_add(&device->outbox, peer, session, counter++, one->length + padding,
+			   one->tos);
 		bytes += one->length + padding + DATA_OVERHEAD_BYTES;
 		data |= one->length;
 	}
@@ -225,7 +229,8 @@ static int respond(struct device *device, struct peer *peer, struct message_resp
 		peer->has_handshake_index = false;
 		crypt_random(ephemeral, sizeof(ephemeral));
 		crypt_clamp(ephemeral);
-		err = noise_respond(&peer->noise, ephemeral, index_fresh(&device->indices), ret, &keys);
+		err = noise_respond(&peer->noise, ephemeral, index_fresh(&device->indices), ret,
+				    &keys);
 		crypt_wipe(ephemeral, sizeof(ephemeral));
 		if (err)
 			vault_give(&device->session_vault, session);
@@ -247,8 +252,8 @@ static void take_initiation(struct device *device, const struct handshake *in, u
 	if (noise_open_initiation(&device->self, message, &opened))
 		return;
 	peer = device_find(device, opened.their_static);
-	err = peer ? noise_accept_initiation(&peer->noise, &device->self, &opened, message, now_ns) :
-		     -ENOENT;
+	err = peer ? noise_accept_initiation(&peer->noise, &device->self, &opened, message, now_ns)
+		   : -ENOENT;
 	crypt_wipe(&opened, sizeof(opened));
 	if (err)
 		return;
@@ -310,14 +315,15 @@ static void take_cookie(struct device *device, const struct handshake *in, uint6
 
 /* ---- under load ---- */
 
-static void send_cookie(struct device *device, struct handshake *in, const struct cookie_source *source)
+static void send_cookie(struct device *device, struct handshake *in,
+			const struct cookie_source *source)
 {
 	uint8_t nonce[XNONCE_BYTES];
 	struct message_cookie reply;
 
 	crypt_random(nonce, sizeof(nonce));
-	cookie_reply(&device->checker, get_le32(in->bytes + 4), in->bytes, in->length, source, nonce,
-		     &reply);
+	cookie_reply(&device->checker, get_le32(in->bytes + 4), in->bytes, in->length, source,
+		     nonce, &reply);
 	outbox_send_one(&device->sockets[0], &in->from, device->epoch, HANDSHAKE_TOS, &reply,
 			sizeof(reply));
 }
@@ -372,7 +378,8 @@ bool handshake_work(struct device *device)
 	while (now_ns < start_ns + WORK_NS && ring_take(&device->handshakes, &in, &left)) {
 		if (left >= LOADED_AT)
 			device->loaded_ns = now_ns;
-		take(device, &in, now_ns, device->loaded_ns && now_ns < device->loaded_ns + LOADED_FOR_NS);
+		take(device, &in, now_ns,
+		     device->loaded_ns && now_ns < device->loaded_ns + LOADED_FOR_NS);
 		now_ns = now_boot_ns();
 	}
 	return left;
@@ -487,6 +494,6 @@ void handshake_device_up(struct device *device)
 {
 	struct peer *peer, *next;
 
-	HASH_ITER(by_key, device->peers, peer, next)
+	HASH_ITER (by_key, device->peers, peer, next)
 		handshake_peer_ready(device, peer, peer->timers.persistent_s);
 }

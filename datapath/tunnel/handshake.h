@@ -9,7 +9,8 @@
 /* Begins a handshake, unless one began in the last five seconds. */
 void handshake_initiate(struct device *device, struct peer *peer, bool retry);
 
-/* Handles messages that workers have passed on, for about a millisecond. True when some are left. */
+/* Handles messages that workers have passed on, for about a millisecond. True when some are left.
+ */
 bool handshake_work(struct device *device);
 
 /* Sends what waits for a session; begins a handshake where there is none. */

@@ -8,10 +8,10 @@
 #define BUCKET_NS (10 * COST_NS)
 
 #define QUOTE_BYTES	  128
-#define UNREACHABLE	  3	/* ICMP: destination unreachable, */
-#define UNREACHABLE_HOST  1	/* host */
-#define UNREACHABLE6	  1	/* ICMPv6: destination unreachable, */
-#define UNREACHABLE6_ADDR 3	/* address */
+#define UNREACHABLE	  3 /* ICMP: destination unreachable, */
+#define UNREACHABLE_HOST  1 /* host */
+#define UNREACHABLE6	  1 /* ICMPv6: destination unreachable, */
+#define UNREACHABLE6_ADDR 3 /* address */
 
 static bool may_tell(struct worker *worker)
 {
@@ -60,7 +60,8 @@ static uint32_t answer6(uint8_t *ret, const uint8_t *packet, uint32_t quoted)
 	ret[40] = UNREACHABLE6;
 	ret[41] = UNREACHABLE6_ADDR;
 	memcpy(ret + 48, packet, quoted);
-	sum = ~checksum_fold(checksum_add(checksum_pseudo(ret, 58, length - 40), ret + 40, length - 40));
+	sum = ~checksum_fold(
+		checksum_add(checksum_pseudo(ret, 58, length - 40), ret + 40, length - 40));
 	memcpy(ret + 42, &sum, sizeof(sum));
 	return length;
 }

@@ -9,7 +9,7 @@
 
 int index_init(struct index_table *table, uint32_t (*random)(void))
 {
-	*table = (struct index_table){ .random = random, .room = FIRST_ROOM };
+	*table = (struct index_table){.random = random, .room = FIRST_ROOM};
 	table->slots = calloc(FIRST_ROOM, sizeof(*table->slots));
 	return table->slots ? 0 : -ENOMEM;
 }
@@ -59,13 +59,14 @@ uint32_t index_fresh(const struct index_table *table)
 	return number;
 }
 
-void index_add(struct index_table *table, uint32_t number, struct peer *peer, struct session *session)
+void index_add(struct index_table *table, uint32_t number, struct peer *peer,
+	       struct session *session)
 {
 	struct index_entry *entry = probe(table, number);
 
 	if (!entry->peer)
 		table->used++;
-	*entry = (struct index_entry){ peer, session, number };
+	*entry = (struct index_entry){peer, session, number};
 }
 
 struct index_entry *index_find(const struct index_table *table, uint32_t number)

@@ -13,8 +13,8 @@ struct session;
  * way: random, so that they say nothing. Read by workers, changed while they stand still.
  */
 struct index_entry {
-	struct peer *peer;		/* NULL: free */
-	struct session *session;	/* NULL: a handshake under way */
+	struct peer *peer;	 /* NULL: free */
+	struct session *session; /* NULL: a handshake under way */
 	uint32_t number;
 };
 
@@ -32,7 +32,8 @@ int index_reserve(struct index_table *table, size_t more);
 
 /* A number that is not in use. */
 uint32_t index_fresh(const struct index_table *table);
-void index_add(struct index_table *table, uint32_t number, struct peer *peer, struct session *session);
+void index_add(struct index_table *table, uint32_t number, struct peer *peer,
+	       struct session *session);
 void index_remove(struct index_table *table, uint32_t number);
 
 struct index_entry *index_find(const struct index_table *table, uint32_t number);

@@ -31,7 +31,7 @@ static struct limiter_slot *slot_for(struct limiter *limiter, uint64_t source, u
 			free_slot = &row[i];
 	}
 	if (free_slot)
-		*free_slot = (struct limiter_slot){ source, now_ns, BUCKET_NS };
+		*free_slot = (struct limiter_slot){source, now_ns, BUCKET_NS};
 	return free_slot;
 }
 

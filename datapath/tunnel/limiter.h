@@ -15,12 +15,12 @@
 
 struct limiter_slot {
 	uint64_t source;
-	uint64_t seen_ns;	/* 0 = free */
+	uint64_t seen_ns; /* 0 = free */
 	uint64_t tokens_ns;
 };
 
 struct limiter {
-	uint8_t key[16];	/* so that nobody can choose a row */
+	uint8_t key[16]; /* so that nobody can choose a row */
 	struct limiter_slot slots[LIMITER_ROWS][LIMITER_WAYS];
 };
 

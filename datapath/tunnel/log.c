@@ -12,8 +12,8 @@ enum level { LEVEL_SILENT, LEVEL_ERROR, LEVEL_VERBOSE };
 static struct {
 	const char *device;
 	enum level level;
-	bool journal;	/* lines begin with their priority */
-} log_state = { "", LEVEL_ERROR, false };
+	bool journal; /* lines begin with their priority */
+} log_state = {"", LEVEL_ERROR, false};
 
 void log_open(const char *device)
 {

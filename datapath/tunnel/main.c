@@ -14,7 +14,7 @@
 
 struct options {
 	const char *name;
-	const struct aead_kind *aead;	/* NULL: the fastest */
+	const struct aead_kind *aead; /* NULL: the fastest */
 	int workers;
 	bool foreground;
 };
@@ -33,7 +33,7 @@ static int usage(FILE *out)
 /* One JSON line for each, so that a bench can read it. */
 static int list_aeads(void)
 {
-	static const uint32_t sizes[] = { 16, 64, 256, 1024, 1424, 4096 };
+	static const uint32_t sizes[] = {16, 64, 256, 1024, 1424, 4096};
 
 	for (size_t i = 0; aead_kinds[i]; i++) {
 		const struct aead_kind *kind = aead_kinds[i];
@@ -60,15 +60,14 @@ static int default_workers(void)
 static int parse(int argc, char **argv, struct options *ret)
 {
 	static const struct option longs[] = {
-		{ "foreground", no_argument, NULL, 'f' }, { "aead", required_argument, NULL, 'a' },
-		{ "workers", required_argument, NULL, 'w' }, { "list-aeads", no_argument, NULL, 'l' },
-		{ "help", no_argument, NULL, 'h' }, {}
-	};
+		{"foreground", no_argument, NULL, 'f'},	   {"aead", required_argument, NULL, 'a'},
+		{"workers", required_argument, NULL, 'w'}, {"list-aeads", no_argument, NULL, 'l'},
+		{"help", no_argument, NULL, 'h'},	   {}};
 	const char *in_foreground = getenv("WG_PROCESS_FOREGROUND");
 	int option;
 
-	*ret = (struct options){ .workers = default_workers(),
-				 .foreground = in_foreground && !strcmp(in_foreground, "1") };
+	*ret = (struct options){.workers = default_workers(),
+				.foreground = in_foreground && !strcmp(in_foreground, "1")};
 	while ((option = getopt_long(argc, argv, "fh", longs, NULL)) >= 0) {
 		switch (option) {
 		case 'f':
@@ -187,8 +186,8 @@ static struct device *device_memory(void)
 	return memory;
 }
 
-static int carry(const struct tun *tun, int listen_fd, const char *path, const struct aead_kind *aead,
-		 int ready_fd)
+static int carry(const struct tun *tun, int listen_fd, const char *path,
+		 const struct aead_kind *aead, int ready_fd)
 {
 	struct device *device = device_memory();
 	struct control control = {};
@@ -220,7 +219,8 @@ int main(int argc, char **argv)
 	char path[128];
 
 	if (crypt_start()) {
-		fprintf(stderr, "chasqui-wg: the cryptographic libraries fail their known answers\n");
+		fprintf(stderr,
+			"chasqui-wg: the cryptographic libraries fail their known answers\n");
 		return 1;
 	}
 	status = parse(argc, argv, &options);

@@ -19,8 +19,8 @@ struct shape {
 	uint32_t payload_bytes;
 	uint32_t hash;
 	uint8_t transport_at;
-	uint8_t protocol;	/* 0: neither TCP nor UDP, or a fragment */
-	bool fit;		/* may be part of a train */
+	uint8_t protocol; /* 0: neither TCP nor UDP, or a fragment */
+	bool fit;	  /* may be part of a train */
 };
 
 static bool shape_ip(struct shape *shape)
@@ -74,7 +74,7 @@ static uint32_t hash_of(const struct shape *shape)
 
 static struct shape shape_of(const struct merge *merge, uint8_t *packet, uint32_t length)
 {
-	struct shape shape = { .packet = packet, .length = length };
+	struct shape shape = {.packet = packet, .length = length};
 
 	if (!shape_ip(&shape) || length < shape.transport_at + 8u) {
 		shape.protocol = 0;
@@ -83,7 +83,8 @@ static struct shape shape_of(const struct merge *merge, uint8_t *packet, uint32_
 	shape.hash = hash_of(&shape);
 	if (!merge->header)
 		return shape;
-	shape.fit = shape.protocol == IPPROTO_TCP ? shape_tcp(&shape) : merge->udp && shape_udp(&shape);
+	shape.fit =
+		shape.protocol == IPPROTO_TCP ? shape_tcp(&shape) : merge->udp && shape_udp(&shape);
 	return shape;
 }
 
@@ -93,7 +94,8 @@ static bool checksum_right(const struct shape *shape)
 	uint32_t bytes = shape->length - shape->transport_at;
 	uint64_t sum = checksum_pseudo(shape->packet, shape->protocol, bytes);
 
-	return checksum_fold(checksum_add(sum, shape->packet + shape->transport_at, bytes)) == 0xffff;
+	return checksum_fold(checksum_add(sum, shape->packet + shape->transport_at, bytes)) ==
+	       0xffff;
 }
 
 static bool same_flow(const uint8_t *a, const uint8_t *b, const struct shape *shape)
@@ -116,7 +118,8 @@ static struct merge_item *find(struct merge *merge, const struct shape *shape)
 	return NULL;
 }
 
-/* All that a merged packet says only once must be equal: class, lifetime, DF; acknowledged, window, options. */
+/* All that a merged packet says only once must be equal: class, lifetime, DF; acknowledged, window,
+ * options. */
 static bool same_header(const struct merge_item *item, const struct shape *shape)
 {
 	const uint8_t *a = item->parts[1].iov_base, *b = shape->packet;
@@ -124,7 +127,8 @@ static bool same_header(const struct merge_item *item, const struct shape *shape
 
 	if (item->header_bytes != shape->header_bytes)
 		return false;
-	if (at == 20 ? a[1] != b[1] || a[6] != b[6] || a[8] != b[8] : memcmp(a, b, 4) || a[7] != b[7])
+	if (at == 20 ? a[1] != b[1] || a[6] != b[6] || a[8] != b[8]
+		     : memcmp(a, b, 4) || a[7] != b[7])
 		return false;
 	if (shape->protocol == IPPROTO_UDP)
 		return true;
@@ -147,7 +151,7 @@ static void join(struct merge_item *item, const struct shape *shape)
 	uint8_t *first = item->parts[1].iov_base;
 
 	item->parts[item->part_count++] =
-		(struct iovec){ shape->packet + shape->header_bytes, shape->payload_bytes };
+		(struct iovec){shape->packet + shape->header_bytes, shape->payload_bytes};
 	item->bytes += shape->payload_bytes;
 	item->next_sequence += shape->payload_bytes;
 	if (shape->payload_bytes < item->payload_bytes)
@@ -166,7 +170,7 @@ static void begin(struct merge *merge, const struct shape *shape)
 		merge_flush(merge);
 	item = &merge->items[merge->count++];
 	item->header = (struct virtio_net_hdr){};
-	item->parts[1] = (struct iovec){ shape->packet, shape->length };
+	item->parts[1] = (struct iovec){shape->packet, shape->length};
 	item->part_count = 2;
 	item->bytes = shape->length;
 	item->payload_bytes = shape->payload_bytes;
@@ -177,7 +181,8 @@ static void begin(struct merge *merge, const struct shape *shape)
 	item->closed = !shape->fit;
 	if (!shape->fit || shape->protocol == IPPROTO_UDP)
 		return;
-	item->next_sequence = get_be32(shape->packet + shape->transport_at + 4) + shape->payload_bytes;
+	item->next_sequence =
+		get_be32(shape->packet + shape->transport_at + 4) + shape->payload_bytes;
 	if (shape->packet[shape->transport_at + 13] & TCP_PSH)
 		item->closed = true;
 }
@@ -219,16 +224,17 @@ static void finish_train(struct merge_item *item)
 	memcpy(transport + (udp ? 6 : 16), &sum, sizeof(sum));
 
 	item->header.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
-	item->header.gso_type = udp ? VIRTIO_NET_HDR_GSO_UDP_L4 :
-				is4 ? VIRTIO_NET_HDR_GSO_TCPV4 :
-				      VIRTIO_NET_HDR_GSO_TCPV6;
+	item->header.gso_type = udp   ? VIRTIO_NET_HDR_GSO_UDP_L4
+				: is4 ? VIRTIO_NET_HDR_GSO_TCPV4
+				      : VIRTIO_NET_HDR_GSO_TCPV6;
 	item->header.hdr_len = htole16(item->header_bytes);
 	item->header.gso_size = htole16(item->payload_bytes);
 	item->header.csum_start = htole16(item->transport_at);
 	item->header.csum_offset = htole16(udp ? 6 : 16);
 }
 
-/* A kernel that cannot take this train: its packets one by one, with the first one's header mended for each. */
+/* A kernel that cannot take this train: its packets one by one, with the first one's header mended
+ * for each. */
 static void write_singly(struct merge *merge, struct merge_item *item)
 {
 	static __thread uint8_t gathered[UINT16_MAX + 1], whole[sizeof(*item) + UINT16_MAX];
@@ -256,7 +262,7 @@ static void write_item(struct merge *merge, struct merge_item *item)
 
 	if (item->part_count > 2)
 		finish_train(item);
-	item->parts[0] = (struct iovec){ &item->header, sizeof(item->header) };
+	item->parts[0] = (struct iovec){&item->header, sizeof(item->header)};
 	if (writev(merge->fd, item->parts + skip, (int)item->part_count - skip) >= 0)
 		return;
 	if (errno == EINVAL && item->part_count > 2) {

@@ -13,26 +13,26 @@
  * they are; only the first one's header is changed. One thread's own; a fixed size.
  */
 #define MERGE_ITEMS 64
-#define MERGE_PARTS 66		/* header, first packet, payloads */
+#define MERGE_PARTS 66 /* header, first packet, payloads */
 
 struct merge_item {
 	struct virtio_net_hdr header;
 	struct iovec parts[MERGE_PARTS];
 	uint32_t part_count;
 	uint32_t bytes;		/* of the IP packet */
-	uint32_t payload_bytes;	/* of each but the last */
+	uint32_t payload_bytes; /* of each but the last */
 	uint32_t header_bytes;
 	uint32_t next_sequence;
 	uint32_t hash;
 	uint8_t transport_at;
-	uint8_t protocol;	/* 0: not for merging */
+	uint8_t protocol; /* 0: not for merging */
 	bool closed;
 };
 
 struct merge {
 	int fd;
-	bool header;		/* the TUN takes virtio_net_hdr */
-	bool udp;		/* and UDP in segments */
+	bool header; /* the TUN takes virtio_net_hdr */
+	bool udp;    /* and UDP in segments */
 	uint32_t count;
 	struct merge_item items[MERGE_ITEMS];
 	uint64_t lost;

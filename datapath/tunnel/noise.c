@@ -8,8 +8,8 @@
 static const char construction[] = "Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s";
 static const char identifier[] = "WireGuard v1 zx2c4 Jason@zx2c4.com";
 
-#define piece_of(array)	 ((struct piece){ (array), sizeof(array) })
-#define text_of(literal) ((struct piece){ (literal), sizeof(literal) - 1 })
+#define piece_of(array)	 ((struct piece){(array), sizeof(array)})
+#define text_of(literal) ((struct piece){(literal), sizeof(literal) - 1})
 
 /* The transcript so far and the key that comes of it. */
 struct symmetric {
@@ -56,9 +56,9 @@ static void mix_preshared(struct symmetric *sym, const uint8_t *preshared)
 {
 	uint8_t three[3 * HASH_BYTES];
 
-	crypt_kdf(three, 3, sym->chain, sizeof(sym->chain), (struct piece){ preshared, KEY_BYTES });
+	crypt_kdf(three, 3, sym->chain, sizeof(sym->chain), (struct piece){preshared, KEY_BYTES});
 	memcpy(sym->chain, three, HASH_BYTES);
-	mix_hash(sym, (struct piece){ three + HASH_BYTES, HASH_BYTES });
+	mix_hash(sym, (struct piece){three + HASH_BYTES, HASH_BYTES});
 	memcpy(sym->key, three + 2 * HASH_BYTES, KEY_BYTES);
 	crypt_wipe(three, sizeof(three));
 }
@@ -66,7 +66,7 @@ static void mix_preshared(struct symmetric *sym, const uint8_t *preshared)
 static void seal_into(struct symmetric *sym, uint8_t *ret, struct piece text)
 {
 	crypt_seal(ret, sym->key, 0, text, piece_of(sym->hash));
-	mix_hash(sym, (struct piece){ ret, text.length + TAG_BYTES });
+	mix_hash(sym, (struct piece){ret, text.length + TAG_BYTES});
 }
 
 static int open_from(struct symmetric *sym, uint8_t *ret, struct piece sealed)
@@ -83,13 +83,13 @@ static void begin(struct symmetric *sym, const uint8_t *responder_public)
 {
 	crypt_hash(sym->chain, text_of(construction), (struct piece){});
 	crypt_hash(sym->hash, piece_of(sym->chain), text_of(identifier));
-	mix_hash(sym, (struct piece){ responder_public, KEY_BYTES });
+	mix_hash(sym, (struct piece){responder_public, KEY_BYTES});
 }
 
 static void mix_ephemeral(struct symmetric *sym, const uint8_t *public)
 {
-	mix_chain(sym, (struct piece){ public, KEY_BYTES });
-	mix_hash(sym, (struct piece){ public, KEY_BYTES });
+	mix_chain(sym, (struct piece){public, KEY_BYTES});
+	mix_hash(sym, (struct piece){public, KEY_BYTES});
 }
 
 /* A low-order public key gives an all-zero secret: such a peer is kept, but never spoken to. */
@@ -149,7 +149,7 @@ int noise_initiate(struct noise_peer *peer, const struct noise_self *self,
 
 	if (err)
 		return err;
-	*ret = (struct message_initiation){ .type = { MESSAGE_INITIATION } };
+	*ret = (struct message_initiation){.type = {MESSAGE_INITIATION}};
 	put_le32(ret->sender, index);
 	crypt_public(ret->ephemeral, ephemeral);
 
@@ -159,7 +159,7 @@ int noise_initiate(struct noise_peer *peer, const struct noise_self *self,
 	if (!err) {
 		seal_into(&sym, ret->sealed_static, piece_of(self->public));
 		mix_key(&sym, piece_of(peer->shared));
-		seal_into(&sym, ret->sealed_timestamp, (struct piece){ timestamp, TIMESTAMP_BYTES });
+		seal_into(&sym, ret->sealed_timestamp, (struct piece){timestamp, TIMESTAMP_BYTES});
 		memcpy(peer->ephemeral, ephemeral, KEY_BYTES);
 		peer->local_index = index;
 		keep(peer, &sym, NOISE_INITIATION_SENT);
@@ -180,7 +180,7 @@ int noise_open_initiation(const struct noise_self *self, const struct message_in
 	begin(&sym, self->public);
 	mix_ephemeral(&sym, message->ephemeral);
 	err = mix_dh(&sym, self->secret, message->ephemeral)
-	   ?: open_from(&sym, their_static, piece_of(message->sealed_static));
+		      ?: open_from(&sym, their_static, piece_of(message->sealed_static));
 	if (!err) {
 		memcpy(ret->hash, sym.hash, HASH_BYTES);
 		memcpy(ret->chain, sym.chain, HASH_BYTES);
@@ -214,7 +214,7 @@ int noise_accept_initiation(struct noise_peer *peer, const struct noise_self *se
 	memcpy(sym.chain, opened->chain, HASH_BYTES);
 	mix_key(&sym, piece_of(peer->shared));
 	err = open_from(&sym, timestamp, piece_of(message->sealed_timestamp))
-	   ?: check_freshness(peer, timestamp, now_ns);
+		      ?: check_freshness(peer, timestamp, now_ns);
 	if (!err) {
 		memcpy(peer->greatest_timestamp, timestamp, TIMESTAMP_BYTES);
 		memcpy(peer->their_ephemeral, message->ephemeral, KEY_BYTES);
@@ -251,7 +251,7 @@ int noise_respond(struct noise_peer *peer, const uint8_t ephemeral[KEY_BYTES], u
 
 	if (peer->state != NOISE_INITIATION_SEEN)
 		return -EPROTO;
-	*ret = (struct message_response){ .type = { MESSAGE_RESPONSE } };
+	*ret = (struct message_response){.type = {MESSAGE_RESPONSE}};
 	put_le32(ret->sender, index);
 	put_le32(ret->receiver, peer->remote_index);
 	crypt_public(ret->ephemeral, ephemeral);
@@ -259,7 +259,7 @@ int noise_respond(struct noise_peer *peer, const uint8_t ephemeral[KEY_BYTES], u
 	resume(peer, &sym);
 	mix_ephemeral(&sym, ret->ephemeral);
 	err = mix_dh(&sym, ephemeral, peer->their_ephemeral)
-	   ?: mix_dh(&sym, ephemeral, peer->public);
+		      ?: mix_dh(&sym, ephemeral, peer->public);
 	if (!err) {
 		mix_preshared(&sym, peer->preshared);
 		seal_into(&sym, ret->sealed_nothing, (struct piece){});
@@ -278,14 +278,15 @@ int noise_accept_response(struct noise_peer *peer, const struct noise_self *self
 	uint8_t nothing[1];
 	int err;
 
-	if (peer->state != NOISE_INITIATION_SENT || get_le32(message->receiver) != peer->local_index)
+	if (peer->state != NOISE_INITIATION_SENT ||
+	    get_le32(message->receiver) != peer->local_index)
 		return -EPROTO;
 	if (!self->has_key)
 		return -ENOKEY;
 	resume(peer, &sym);
 	mix_ephemeral(&sym, message->ephemeral);
 	err = mix_dh(&sym, peer->ephemeral, message->ephemeral)
-	   ?: mix_dh(&sym, self->secret, message->ephemeral);
+		      ?: mix_dh(&sym, self->secret, message->ephemeral);
 	if (!err) {
 		mix_preshared(&sym, peer->preshared);
 		err = open_from(&sym, nothing, piece_of(message->sealed_nothing));

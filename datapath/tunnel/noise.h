@@ -31,18 +31,18 @@ enum noise_state {
 struct noise_peer {
 	uint8_t public[KEY_BYTES];
 	uint8_t preshared[KEY_BYTES];
-	uint8_t shared[KEY_BYTES];	/* DH of both static keys */
-	bool shared_known;		/* it is computed at first use: 33 us for each of many peers */
+	uint8_t shared[KEY_BYTES]; /* DH of both static keys */
+	bool shared_known;	   /* it is computed at first use: 33 us for each of many peers */
 
 	enum noise_state state;
 	uint8_t hash[HASH_BYTES];
 	uint8_t chain[HASH_BYTES];
-	uint8_t ephemeral[KEY_BYTES];		/* ours, secret */
+	uint8_t ephemeral[KEY_BYTES]; /* ours, secret */
 	uint8_t their_ephemeral[KEY_BYTES];
 	uint32_t local_index;
 	uint32_t remote_index;
 	uint8_t greatest_timestamp[TIMESTAMP_BYTES];
-	uint64_t accepted_ns;		/* when the last initiation was; 0 = never */
+	uint64_t accepted_ns; /* when the last initiation was; 0 = never */
 };
 
 /* What a finished handshake leaves: seals what we send, opens what we receive. */
@@ -67,7 +67,8 @@ void noise_set_self(struct noise_self *self, const uint8_t secret[KEY_BYTES]);
 /* The shared secret depends on our own key: forget it, and the handshake, when that changes. */
 void noise_forget(struct noise_peer *peer);
 
-/* Fills all but the macs. -ENOKEY without a key, -EKEYREJECTED where the peer's key is worthless. */
+/* Fills all but the macs. -ENOKEY without a key, -EKEYREJECTED where the peer's key is worthless.
+ */
 int noise_initiate(struct noise_peer *peer, const struct noise_self *self,
 		   const uint8_t ephemeral[KEY_BYTES], uint32_t index,
 		   const uint8_t timestamp[TIMESTAMP_BYTES], struct message_initiation *ret);

@@ -42,7 +42,8 @@ uint8_t *outbox_text(struct outbox *outbox, uint32_t room)
 }
 
 /* The last train of this peer, if the message may still join it: order within a peer is kept. */
-static struct train *train_for(struct outbox *outbox, struct peer *peer, uint32_t bytes, uint8_t tos)
+static struct train *train_for(struct outbox *outbox, struct peer *peer, uint32_t bytes,
+			       uint8_t tos)
 {
 	for (uint32_t i = outbox->train_count; i-- > 0;) {
 		struct train *train = &outbox->trains[i];
@@ -57,7 +58,8 @@ static struct train *train_for(struct outbox *outbox, struct peer *peer, uint32_
 	return NULL;
 }
 
-static struct train *begin_train(struct outbox *outbox, struct peer *peer, uint32_t bytes, uint8_t tos)
+static struct train *begin_train(struct outbox *outbox, struct peer *peer, uint32_t bytes,
+				 uint8_t tos)
 {
 	struct train *train = &outbox->trains[outbox->train_count++];
 
@@ -77,7 +79,7 @@ static void join(struct train *train, uint8_t *message, uint32_t bytes)
 	if (last && (uint8_t *)last->iov_base + last->iov_len == message)
 		last->iov_len += bytes;
 	else
-		train->parts[train->part_count++] = (struct iovec){ message, bytes };
+		train->parts[train->part_count++] = (struct iovec){message, bytes};
 	train->count++;
 	train->bytes += bytes;
 	train->closed = bytes < train->each_bytes;
@@ -99,7 +101,8 @@ void outbox_add(struct outbox *outbox, struct peer *peer, const struct session *
 		.length = length,
 		.counter = counter,
 	};
-	join(train_for(outbox, peer, bytes, tos) ?: begin_train(outbox, peer, bytes, tos), message, bytes);
+	join(train_for(outbox, peer, bytes, tos) ?: begin_train(outbox, peer, bytes, tos), message,
+	     bytes);
 	outbox->used += bytes;
 }
 
@@ -122,8 +125,8 @@ int outbox_send_one(struct sockets *sockets, struct endpoint *to, uint32_t epoch
 		    const void *data, size_t length)
 {
 	char control[SOCKET_CONTROL_BYTES] __attribute__((aligned(8)));
-	struct iovec part = { (void *)data, length };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+	struct iovec part = {(void *)data, length};
+	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
 	int fd = socket_for(sockets, to), err;
 
 	if (fd < 0 || !to->to.any.sa_family)
@@ -139,7 +142,8 @@ int outbox_send_one(struct sockets *sockets, struct endpoint *to, uint32_t epoch
 	return err;
 }
 
-/* The slow way: message by message, without segmentation and, if need be, without the source address. */
+/* The slow way: message by message, without segmentation and, if need be, without the source
+ * address. */
 static void send_singly(struct outbox *outbox, struct train *train)
 {
 	uint32_t epoch = atomic_load_explicit(outbox->epoch, memory_order_relaxed);
@@ -152,7 +156,8 @@ static void send_singly(struct outbox *outbox, struct train *train)
 		while (rest) {
 			size_t bytes = min_size(rest, train->each_bytes);
 
-			if (outbox_send_one(outbox->sockets, &train->to, epoch, train->tos, at, bytes))
+			if (outbox_send_one(outbox->sockets, &train->to, epoch, train->tos, at,
+					    bytes))
 				outbox->lost++;
 			at += bytes;
 			rest -= bytes;
@@ -162,7 +167,8 @@ static void send_singly(struct outbox *outbox, struct train *train)
 		peer_forget_source(train->peer);
 }
 
-/* EIO: the device has no checksum for it. EINVAL, EMSGSIZE: a message is larger than the path's MTU. */
+/* EIO: the device has no checksum for it. EINVAL, EMSGSIZE: a message is larger than the path's
+ * MTU. */
 static void after_refusal(struct outbox *outbox, struct train *train, int err)
 {
 	if (err == EIO && train->count > 1)
@@ -173,7 +179,8 @@ static void after_refusal(struct outbox *outbox, struct train *train, int err)
 		send_singly(outbox, train);
 }
 
-static void prepare(struct outbox *outbox, struct train *train, struct mmsghdr *message, char *control)
+static void prepare(struct outbox *outbox, struct train *train, struct mmsghdr *message,
+		    char *control)
 {
 	uint32_t epoch = atomic_load_explicit(outbox->epoch, memory_order_relaxed);
 

@@ -13,11 +13,11 @@
  * together, and sent in trains: messages of equal size for one peer, which the kernel
  * takes in one piece (UDP_SEGMENT). One thread's own; a fixed size.
  */
-#define OUTBOX_BYTES	  (192 * 1024)
-#define OUTBOX_MESSAGES	  256
-#define OUTBOX_TRAINS	  64
-#define TRAIN_MESSAGES	  64	/* what older kernels take */
-#define TRAIN_BYTES	  65000
+#define OUTBOX_BYTES	(192 * 1024)
+#define OUTBOX_MESSAGES 256
+#define OUTBOX_TRAINS	64
+#define TRAIN_MESSAGES	64 /* what older kernels take */
+#define TRAIN_BYTES	65000
 
 struct train {
 	struct peer *peer;
@@ -26,14 +26,14 @@ struct train {
 	uint32_t part_count;
 	uint32_t count;
 	uint32_t bytes;
-	uint16_t each_bytes;	/* all but the last have this size */
+	uint16_t each_bytes; /* all but the last have this size */
 	uint8_t tos;
-	bool closed;		/* a shorter message has come: it was the last */
+	bool closed; /* a shorter message has come: it was the last */
 };
 
 struct outbox {
 	struct sockets *sockets;
-	const _Atomic uint32_t *epoch;		/* of the routes */
+	const _Atomic uint32_t *epoch; /* of the routes */
 	struct aead *aead;
 	uint8_t *memory;
 	size_t used;
@@ -42,14 +42,15 @@ struct outbox {
 	struct train trains[OUTBOX_TRAINS];
 	struct mmsghdr messages[OUTBOX_TRAINS];
 	char control[OUTBOX_TRAINS][SOCKET_CONTROL_BYTES] __attribute__((aligned(8)));
-	uint64_t lost;				/* messages that the kernel did not take */
+	uint64_t lost; /* messages that the kernel did not take */
 };
 
 int outbox_init(struct outbox *outbox, struct sockets *sockets, const _Atomic uint32_t *epoch,
 		struct aead *aead);
 void outbox_drop(struct outbox *outbox);
 
-/* Where the packet of the next message goes, `room` bytes of it; what is there already may be sent first. */
+/* Where the packet of the next message goes, `room` bytes of it; what is there already may be sent
+ * first. */
 uint8_t *outbox_text(struct outbox *outbox, uint32_t room);
 
 /* The packet of `length` bytes, padded already, is written: seal it with this counter. */

@@ -16,9 +16,9 @@
 #include "vault.h"
 
 /* What a worker asks the control thread to do for a peer. */
-#define NOTICE_TIMERS	 1u	/* look at its deadlines */
-#define NOTICE_HANDSHAKE 2u	/* begin one, if none is under way */
-#define NOTICE_CONFIRMED 4u	/* its `next` session has been used */
+#define NOTICE_TIMERS	 1u /* look at its deadlines */
+#define NOTICE_HANDSHAKE 2u /* begin one, if none is under way */
+#define NOTICE_CONFIRMED 4u /* its `next` session has been used */
 
 /* A packet that waits for a session. */
 struct staged {
@@ -42,7 +42,7 @@ struct peer {
 	struct allowed_list allowed;
 	UT_hash_handle by_key;
 
-	pthread_spinlock_t lock;	/* of endpoint and the staged */
+	pthread_spinlock_t lock; /* of endpoint and the staged */
 	struct endpoint endpoint;
 	struct staged *staged_first, **staged_last;
 	uint32_t staged_count;
@@ -51,11 +51,12 @@ struct peer {
 	_Atomic uint32_t notices;
 	struct peer *noticed_next;
 
-	struct timespec handshake_at;	/* wall clock, for people */
-	_Atomic uint64_t initiated_ns;	/* the last initiation sent; 0 = never */
+	struct timespec handshake_at;  /* wall clock, for people */
+	_Atomic uint64_t initiated_ns; /* the last initiation sent; 0 = never */
 	uint32_t retries;
 	bool has_handshake_index;
-	atomic_bool last_minute;	/* a handshake began because the session grew old while receiving */
+	atomic_bool
+		last_minute; /* a handshake began because the session grew old while receiving */
 };
 
 struct peer *peer_new(struct vault *vault, const uint8_t public[KEY_BYTES]);

@@ -23,14 +23,15 @@ static void take_handshake(struct worker *worker, const struct arrival *arrival,
 static void take_data(struct worker *worker, uint32_t arrival, uint8_t *message, uint32_t bytes)
 {
 	const struct message_data *data = (const struct message_data *)message;
-	const struct index_entry *entry = index_find(&worker->device->indices, get_le32(data->receiver));
+	const struct index_entry *entry =
+		index_find(&worker->device->indices, get_le32(data->receiver));
 	struct session *session = entry ? entry->session : NULL;
 
 	if (!session || !session_opens(session, worker->now_ns)) {
 		count_drop(worker->device, DROP_NO_SESSION);
 		return;
 	}
-	worker->openings[worker->job_count] = (struct opening){ session, arrival, bytes };
+	worker->openings[worker->job_count] = (struct opening){session, arrival, bytes};
 	worker->jobs[worker->job_count++] = (struct aead_job){
 		.key = session->receive_key,
 		.text = message + sizeof(*data),
@@ -217,12 +218,14 @@ static void take_datagram(struct worker *worker, uint32_t i)
 		count_drop(worker->device, DROP_MALFORMED);
 		return;
 	}
-	arrival->from.local_epoch = atomic_load_explicit(&worker->device->epoch, memory_order_relaxed);
+	arrival->from.local_epoch =
+		atomic_load_explicit(&worker->device->epoch, memory_order_relaxed);
 	each = arrival->segment_bytes ?: bytes;
 	while (at < bytes) {
 		uint32_t part = min_size(each, bytes - at);
 
-		take_message(worker, i, worker->receive_memory + (size_t)i * RECEIVE_BYTES + at, part);
+		take_message(worker, i, worker->receive_memory + (size_t)i * RECEIVE_BYTES + at,
+			     part);
 		at += part;
 	}
 }
@@ -231,8 +234,7 @@ static void prepare(struct worker *worker)
 {
 	for (int i = 0; i < RECEIVE_MESSAGES; i++) {
 		worker->receive_parts[i] = (struct iovec){
-			worker->receive_memory + (size_t)i * RECEIVE_BYTES, RECEIVE_BYTES
-		};
+			worker->receive_memory + (size_t)i * RECEIVE_BYTES, RECEIVE_BYTES};
 		worker->received[i].msg_hdr = (struct msghdr){
 			.msg_name = &worker->receive_names[i],
 			.msg_namelen = sizeof(worker->receive_names[i]),

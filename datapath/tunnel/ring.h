@@ -7,7 +7,8 @@
 #include "message.h"
 #include "socket.h"
 
-/* Handshake messages on their way from the workers to the control thread: bounded, newest refused. */
+/* Handshake messages on their way from the workers to the control thread: bounded, newest refused.
+ */
 #define RING_SIZE 1024
 
 struct handshake {

@@ -56,7 +56,8 @@ bool session_opens(const struct session *session, uint64_t now_ns)
 
 bool session_wants_rekey_sending(struct session *session, uint64_t now_ns)
 {
-	if (atomic_load_explicit(&session->send_counter, memory_order_relaxed) > REKEY_AFTER_MESSAGES)
+	if (atomic_load_explicit(&session->send_counter, memory_order_relaxed) >
+	    REKEY_AFTER_MESSAGES)
 		return true;
 	return session->initiator && now_ns >= session->born_ns + REKEY_AFTER_NS;
 }

@@ -40,10 +40,10 @@ struct session {
 	uint32_t local_index;
 	uint32_t remote_index;
 	bool initiator;
-	atomic_bool send_dead;	/* our own key has changed */
-	atomic_bool heard;	/* something authentic has come under it */
+	atomic_bool send_dead; /* our own key has changed */
+	atomic_bool heard;     /* something authentic has come under it */
 	_Atomic uint64_t send_counter;
-	pthread_spinlock_t lock;	/* of replay */
+	pthread_spinlock_t lock; /* of replay */
 	struct replay replay;
 };
 

@@ -11,7 +11,8 @@
 #define RECEIVE_BUFFER_BYTES (3 << 20)
 #define SEND_BUFFER_BYTES    (3 << 20)
 
-/* A send may wait this long for room in the buffer; then what it carries is lost, as on a full wire. */
+/* A send may wait this long for room in the buffer; then what it carries is lost, as on a full
+ * wire. */
 #define SEND_WAIT_US 20000
 
 static int set(int fd, int level, int name, int value)
@@ -22,7 +23,7 @@ static int set(int fd, int level, int name, int value)
 /* Beyond the system's limit where we may, up to it where not. */
 static void set_buffers(int fd)
 {
-	const struct timeval wait = { .tv_usec = SEND_WAIT_US };
+	const struct timeval wait = {.tv_usec = SEND_WAIT_US};
 
 	if (set(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES))
 		set(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
@@ -46,10 +47,11 @@ static int set_family(int fd, int family)
 
 static int bind_to(int fd, int family, uint16_t *port)
 {
-	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(*port) };
-	struct sockaddr_in in4 = { .sin_family = AF_INET, .sin_port = htons(*port) };
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(*port)};
+	struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_port = htons(*port)};
 	socklen_t length = family == AF_INET ? sizeof(in4) : sizeof(in6);
-	struct sockaddr *address = family == AF_INET ? (struct sockaddr *)&in4 : (struct sockaddr *)&in6;
+	struct sockaddr *address =
+		family == AF_INET ? (struct sockaddr *)&in4 : (struct sockaddr *)&in6;
 
 	if (bind(fd, address, length) || getsockname(fd, address, &length))
 		return -errno;
@@ -101,7 +103,7 @@ void sockets_close(struct sockets *sockets, int count)
 			close(sockets[i].fd4);
 		if (sockets[i].fd6 >= 0)
 			close(sockets[i].fd6);
-		sockets[i] = (struct sockets){ -1, -1 };
+		sockets[i] = (struct sockets){-1, -1};
 	}
 }
 
@@ -110,7 +112,7 @@ static int open_all(struct sockets *ret, struct socket_options *options, int cou
 	int err = 0;
 
 	for (int i = 0; i < count; i++)
-		ret[i] = (struct sockets){ -1, -1 };
+		ret[i] = (struct sockets){-1, -1};
 	for (int i = 0; i < count && !err; i++)
 		err = open_both(&ret[i], options, i == 0);
 	if (err)
@@ -147,9 +149,11 @@ int sockets_set_fwmark(const struct sockets *sockets, uint32_t fwmark)
 static struct cmsghdr *add_control(struct msghdr *message, int level, int type, const void *data,
 				   size_t length)
 {
-	struct cmsghdr *at = (struct cmsghdr *)((char *)message->msg_control + message->msg_controllen);
+	struct cmsghdr *at =
+		(struct cmsghdr *)((char *)message->msg_control + message->msg_controllen);
 
-	*at = (struct cmsghdr){ .cmsg_level = level, .cmsg_type = type, .cmsg_len = CMSG_LEN(length) };
+	*at = (struct cmsghdr){
+		.cmsg_level = level, .cmsg_type = type, .cmsg_len = CMSG_LEN(length)};
 	memcpy(CMSG_DATA(at), data, length);
 	message->msg_controllen += CMSG_SPACE(length);
 	return at;
@@ -163,7 +167,7 @@ static void add_source(struct msghdr *message, const struct endpoint *to)
 		memcpy(&info.ipi_spec_dst, &to->local, sizeof(info.ipi_spec_dst));
 		add_control(message, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
 	} else {
-		struct in6_pktinfo info = { .ipi6_addr = to->local };
+		struct in6_pktinfo info = {.ipi6_addr = to->local};
 
 		add_control(message, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
 	}
@@ -186,7 +190,8 @@ void socket_address(struct msghdr *message, char *control, struct endpoint *to, 
 	if (tos && !is4)
 		add_control(message, IPPROTO_IPV6, IPV6_TCLASS, &wide_tos, sizeof(wide_tos));
 	if (segment_bytes)
-		add_control(message, IPPROTO_UDP, UDP_SEGMENT, &segment_bytes, sizeof(segment_bytes));
+		add_control(message, IPPROTO_UDP, UDP_SEGMENT, &segment_bytes,
+			    sizeof(segment_bytes));
 	if (!message->msg_controllen)
 		message->msg_control = NULL;
 }
@@ -220,7 +225,8 @@ bool socket_arrival(struct arrival *ret, struct msghdr *message)
 	if (message->msg_flags & (MSG_TRUNC | MSG_CTRUNC) || !message->msg_namelen)
 		return false;
 	*ret = (struct arrival){};
-	memcpy(&ret->from.to, message->msg_name, min_size(message->msg_namelen, sizeof(ret->from.to)));
+	memcpy(&ret->from.to, message->msg_name,
+	       min_size(message->msg_namelen, sizeof(ret->from.to)));
 	for (struct cmsghdr *at = CMSG_FIRSTHDR(message); at; at = CMSG_NXTHDR(message, at))
 		take_control(ret, at);
 	return true;

@@ -15,21 +15,21 @@ struct endpoint {
 		struct sockaddr any;
 		struct sockaddr_in in4;
 		struct sockaddr_in6 in6;
-	} to;				/* any.sa_family 0: unknown */
-	struct in6_addr local;		/* IPv4 in the first four bytes */
-	uint32_t local_epoch;		/* 0: none; it holds only until routes change */
+	} to;		       /* any.sa_family 0: unknown */
+	struct in6_addr local; /* IPv4 in the first four bytes */
+	uint32_t local_epoch;  /* 0: none; it holds only until routes change */
 };
 
 /* One worker's two sockets, -1 where there is none. */
 struct sockets {
 	int fd4, fd6;
-	bool no_gso4, no_gso6;		/* the way out cannot; seen by trying */
+	bool no_gso4, no_gso6; /* the way out cannot; seen by trying */
 };
 
 struct socket_options {
 	uint16_t port;
 	uint32_t fwmark;
-	bool shared;			/* several workers listen on the port */
+	bool shared; /* several workers listen on the port */
 };
 
 /* Room for all that a message carries besides its bytes. */
@@ -37,8 +37,8 @@ struct socket_options {
 
 /* What came with a datagram. */
 struct arrival {
-	struct endpoint from;		/* local_epoch not yet set */
-	uint16_t segment_bytes;		/* 0: it is one message */
+	struct endpoint from;	/* local_epoch not yet set */
+	uint16_t segment_bytes; /* 0: it is one message */
 	uint8_t tos;
 };
 

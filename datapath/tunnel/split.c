@@ -65,9 +65,10 @@ static int open_segments(struct super *super, const struct virtio_net_hdr *heade
 	return super->count ? 0 : -EBADMSG;
 }
 
-int super_open(struct super *ret, const struct virtio_net_hdr *header, uint8_t *packet, uint32_t length)
+int super_open(struct super *ret, const struct virtio_net_hdr *header, uint8_t *packet,
+	       uint32_t length)
 {
-	struct super super = { .packet = packet, .length = length, .count = 1 };
+	struct super super = {.packet = packet, .length = length, .count = 1};
 	int type = header->gso_type & ~VIRTIO_NET_HDR_GSO_ECN, err;
 
 	if (!is_ip(packet, length))
@@ -127,7 +128,8 @@ static void fix_checksum(const struct super *super, uint8_t *packet, uint32_t le
 	uint32_t transport_bytes = length - super->transport_at;
 	uint8_t *transport = packet + super->transport_at;
 	uint8_t *place = transport + (super->udp ? UDP_CHECKSUM : TCP_CHECKSUM);
-	uint64_t sum = checksum_pseudo(packet, super->udp ? IPPROTO_UDP : IPPROTO_TCP, transport_bytes);
+	uint64_t sum =
+		checksum_pseudo(packet, super->udp ? IPPROTO_UDP : IPPROTO_TCP, transport_bytes);
 	uint16_t folded;
 
 	memset(place, 0, 2);

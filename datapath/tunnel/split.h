@@ -20,14 +20,15 @@ struct super {
 	uint8_t *packet;
 	uint32_t length;
 	uint32_t count;		/* of packets in it */
-	uint32_t segment_bytes;	/* payload of each but the last */
+	uint32_t segment_bytes; /* payload of each but the last */
 	uint32_t header_bytes;	/* IP and TCP or UDP; 0 where it is one packet already */
 	uint32_t transport_at;
 	bool udp;
 };
 
 /* Checks everything. -EBADMSG where header and packet do not fit each other. */
-int super_open(struct super *ret, const struct virtio_net_hdr *header, uint8_t *packet, uint32_t length);
+int super_open(struct super *ret, const struct virtio_net_hdr *header, uint8_t *packet,
+	       uint32_t length);
 
 /* The bytes of packet `i`, before padding. */
 uint32_t super_length(const struct super *super, uint32_t i);

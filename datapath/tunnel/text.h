@@ -4,11 +4,12 @@
 
 #include <stddef.h>
 
-/* A growing text that may hold keys: not in core dumps, locked where possible, wiped when given back. */
+/* A growing text that may hold keys: not in core dumps, locked where possible, wiped when given
+ * back. */
 struct text {
 	char *at;
 	size_t used, room;
-	int err;	/* -ENOMEM once it could not grow */
+	int err; /* -ENOMEM once it could not grow */
 };
 
 void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -18,7 +18,8 @@ bool timers_arm(struct timers *timers, enum timer timer, uint64_t due_ns)
 {
 	uint64_t look_ns;
 
-	/* First write, then look: heap_place does it the other way round, so one of us sees the other. */
+	/* First write, then look: heap_place does it the other way round, so one of us sees the
+	 * other. */
 	atomic_store(&timers->due_ns[timer], due_ns);
 	look_ns = atomic_load(&timers->look_ns);
 	return !look_ns || due_ns < look_ns;

@@ -15,11 +15,11 @@
  * A deadline that has moved away costs nothing until then: the look finds nothing due.
  */
 enum timer {
-	TIMER_RETRANSMIT,	/* the initiation was not answered */
-	TIMER_KEEPALIVE,	/* we heard data and said nothing */
-	TIMER_HANDSHAKE,	/* we sent data and heard nothing */
-	TIMER_FORGET,		/* the keys are too old to keep */
-	TIMER_PERSISTENT,	/* the peer wants to hear from us now and then */
+	TIMER_RETRANSMIT, /* the initiation was not answered */
+	TIMER_KEEPALIVE,  /* we heard data and said nothing */
+	TIMER_HANDSHAKE,  /* we sent data and heard nothing */
+	TIMER_FORGET,	  /* the keys are too old to keep */
+	TIMER_PERSISTENT, /* the peer wants to hear from us now and then */
 	TIMER_COUNT
 };
 
@@ -27,14 +27,14 @@ enum timer {
 #define KEEPALIVE_TIMEOUT_NS (10 * NS_PER_S)
 #define FORGET_NS	     (540 * NS_PER_S)
 #define JITTER_MS	     334
-#define RETRIES_MAX	     18	/* so 90 seconds of trying */
+#define RETRIES_MAX	     18 /* so 90 seconds of trying */
 
 struct timers {
-	_Atomic uint64_t due_ns[TIMER_COUNT];	/* 0 = not armed */
-	_Atomic uint64_t look_ns;		/* when the control thread looks; 0 = not in the heap */
+	_Atomic uint64_t due_ns[TIMER_COUNT]; /* 0 = not armed */
+	_Atomic uint64_t look_ns; /* when the control thread looks; 0 = not in the heap */
 	atomic_bool another_keepalive;
 	_Atomic uint32_t persistent_s;
-	size_t place;				/* in the heap, from 1; the control thread's */
+	size_t place; /* in the heap, from 1; the control thread's */
 };
 
 /* What happened; each returns true where the control thread must be told to look earlier. */
@@ -49,7 +49,8 @@ bool timers_set_persistent(struct timers *timers, uint32_t seconds, uint64_t now
 bool timers_arm(struct timers *timers, enum timer timer, uint64_t due_ns);
 void timers_stop(struct timers *timers);
 
-/* Bits of the timers that are due; they are disarmed. A keepalive that is due may arm itself again. */
+/* Bits of the timers that are due; they are disarmed. A keepalive that is due may arm itself again.
+ */
 uint32_t timers_take_due(struct timers *timers, uint64_t now_ns);
 
 /* The earliest deadline, 0 for none. */
@@ -58,7 +59,7 @@ uint64_t timers_next(const struct timers *timers);
 /* ---- the heap, by look_ns; the control thread's own ---- */
 
 struct timer_heap {
-	struct timers **at;	/* from 1 */
+	struct timers **at; /* from 1 */
 	size_t count, room;
 };
 

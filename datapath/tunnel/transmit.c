@@ -50,8 +50,9 @@ static void after_sending(struct worker *worker, struct peer *peer, struct sessi
 	uint32_t notices = 0;
 
 	atomic_fetch_add_explicit(&peer->sent_bytes, bytes, memory_order_relaxed);
-	if (timers_any_sent(&peer->timers, worker->now_ns) |
-	    timers_data_sent(&peer->timers, worker->now_ns, worker_jitter_ms(worker)))
+	if (timers_any_sent(&peer->timers, worker->now_ns))
+		notices |= NOTICE_TIMERS;
+	if (timers_data_sent(&peer->timers, worker->now_ns, worker_jitter_ms(worker)))
 		notices |= NOTICE_TIMERS;
 	if (session_wants_rekey_sending(session, worker->now_ns) &&
 	    worker->now_ns >= peer->initiated_ns + REKEY_TIMEOUT_NS)

@@ -15,7 +15,8 @@
 #define TUN_F_USO6 0x40
 #endif
 
-/* Packets of 64 KiB may wait in it, so a long queue is a long wait: this one holds 2 ms at 5 Gbit/s in full ones. */
+/* Packets of 64 KiB may wait in it, so a long queue is a long wait: this one holds 2 ms at 5 Gbit/s
+ * in full ones. */
 #define QUEUE_PACKETS 500
 
 static int ask(int request, struct ifreq *about)
@@ -89,8 +90,9 @@ static int set_defaults(struct tun *tun)
 
 int tun_open(struct tun *ret, const char *name, int queues)
 {
-	int flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | (queues > 1 ? IFF_MULTI_QUEUE : 0), err = 0;
-	struct tun tun = { .header = true, .owned = true };
+	int flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | (queues > 1 ? IFF_MULTI_QUEUE : 0),
+	    err = 0;
+	struct tun tun = {.header = true, .owned = true};
 
 	if (strlen(name) >= sizeof(tun.name) || strchr(name, '/') || !*name)
 		return -EINVAL;

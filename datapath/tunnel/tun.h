@@ -13,9 +13,9 @@
 struct tun {
 	char name[IFNAMSIZ];
 	int ifindex;
-	bool header;		/* packets come and go with a virtio_net_hdr */
-	bool udp_segments;	/* the kernel takes and gives UDP in segments */
-	bool owned;		/* we made it */
+	bool header;	   /* packets come and go with a virtio_net_hdr */
+	bool udp_segments; /* the kernel takes and gives UDP in segments */
+	bool owned;	   /* we made it */
 	int count;
 	int fds[16];
 };

@@ -11,7 +11,7 @@
 
 void uapi_init(struct uapi *uapi, struct device *device)
 {
-	*uapi = (struct uapi){ .device = device };
+	*uapi = (struct uapi){.device = device};
 }
 
 void uapi_forget(struct uapi *uapi, const struct peer *peer)
@@ -46,7 +46,8 @@ static int parse_key(const char *text, uint8_t ret[KEY_BYTES])
 	size_t got;
 
 	if (strlen(text) != 2 * KEY_BYTES ||
-	    sodium_hex2bin(ret, KEY_BYTES, text, 2 * KEY_BYTES, NULL, &got, NULL) || got != KEY_BYTES)
+	    sodium_hex2bin(ret, KEY_BYTES, text, 2 * KEY_BYTES, NULL, &got, NULL) ||
+	    got != KEY_BYTES)
 		return -EINVAL;
 	return 0;
 }
@@ -68,8 +69,8 @@ static int parse_endpoint6(char *host, uint16_t port, struct endpoint *ret)
 		if (!index)
 			return -EINVAL;
 	}
-	ret->to.in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(port),
-					     .sin6_scope_id = index };
+	ret->to.in6 = (struct sockaddr_in6){
+		.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_scope_id = index};
 	return inet_pton(AF_INET6, host, &ret->to.in6.sin6_addr) == 1 ? 0 : -EINVAL;
 }
 
@@ -93,7 +94,8 @@ int uapi_parse_endpoint(const char *text, struct endpoint *ret)
 		host[host_bytes - 1] = '\0';
 		err = parse_endpoint6(host + 1, port, &endpoint);
 	} else {
-		endpoint.to.in4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port) };
+		endpoint.to.in4 =
+			(struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
 		err = inet_pton(AF_INET, host, &endpoint.to.in4.sin_addr) == 1 ? 0 : -EINVAL;
 	}
 	if (!err)
@@ -286,19 +288,19 @@ static const struct word {
 	int (*set)(struct uapi *uapi, const char *value);
 	bool of_peer;
 } words[] = {
-	{ "allowed_ip", set_allowed, true },
-	{ "public_key", set_public_key, false },
-	{ "replace_allowed_ips", set_replace_allowed, true },
-	{ "endpoint", set_endpoint, true },
-	{ "preshared_key", set_preshared_key, true },
-	{ "persistent_keepalive_interval", set_keepalive, true },
-	{ "update_only", set_update_only, true },
-	{ "remove", set_remove, true },
-	{ "protocol_version", set_protocol, true },
-	{ "private_key", set_private_key, false },
-	{ "listen_port", set_listen_port, false },
-	{ "fwmark", set_fwmark, false },
-	{ "replace_peers", set_replace_peers, false },
+	{"allowed_ip", set_allowed, true},
+	{"public_key", set_public_key, false},
+	{"replace_allowed_ips", set_replace_allowed, true},
+	{"endpoint", set_endpoint, true},
+	{"preshared_key", set_preshared_key, true},
+	{"persistent_keepalive_interval", set_keepalive, true},
+	{"update_only", set_update_only, true},
+	{"remove", set_remove, true},
+	{"protocol_version", set_protocol, true},
+	{"private_key", set_private_key, false},
+	{"listen_port", set_listen_port, false},
+	{"fwmark", set_fwmark, false},
+	{"replace_peers", set_replace_peers, false},
 };
 
 static const struct word *find_word(const char *name)
@@ -352,7 +354,8 @@ static void add_endpoint(struct text *answer, const struct endpoint *endpoint)
 		inet_ntop(AF_INET6, &endpoint->to.in6.sin6_addr, host, sizeof(host));
 		if (endpoint->to.in6.sin6_scope_id)
 			snprintf(scope, sizeof(scope), "%%%u", endpoint->to.in6.sin6_scope_id);
-		text_add(answer, "endpoint=[%s%s]:%u\n", host, scope, ntohs(endpoint->to.in6.sin6_port));
+		text_add(answer, "endpoint=[%s%s]:%u\n", host, scope,
+			 ntohs(endpoint->to.in6.sin6_port));
 	}
 }
 
@@ -393,7 +396,7 @@ static void get(struct uapi *uapi, struct text *answer)
 	text_add(answer, "listen_port=%u\n", device->port);
 	if (device->fwmark)
 		text_add(answer, "fwmark=%u\n", device->fwmark);
-	HASH_ITER(by_key, device->peers, peer, next)
+	HASH_ITER (by_key, device->peers, peer, next)
 		add_peer(answer, peer);
 }
 

@@ -15,9 +15,9 @@
 struct uapi {
 	struct device *device;
 	enum { UAPI_IDLE, UAPI_GET, UAPI_SET } request;
-	int err;			/* the first of this request */
-	struct peer *peer;		/* whose block it is */
-	bool peer_skipped;		/* a block that is to change nothing */
+	int err;	   /* the first of this request */
+	struct peer *peer; /* whose block it is */
+	bool peer_skipped; /* a block that is to change nothing */
 	bool peer_is_new;
 	bool keepalive_began;
 	bool remove;

@@ -11,7 +11,8 @@
 
 void vault_init(struct vault *vault, size_t object_bytes)
 {
-	*vault = (struct vault){ .object_bytes = (object_bytes + LINE_BYTES - 1) & ~(LINE_BYTES - 1UL) };
+	*vault = (struct vault){.object_bytes =
+					(object_bytes + LINE_BYTES - 1) & ~(LINE_BYTES - 1UL)};
 }
 
 static void push(struct vault *vault, void *object)

@@ -12,7 +12,7 @@
 struct vault {
 	size_t object_bytes;
 	void *free_list;
-	bool unlocked;		/* the system refused to lock some of it */
+	bool unlocked; /* the system refused to lock some of it */
 };
 
 void vault_init(struct vault *vault, size_t object_bytes);

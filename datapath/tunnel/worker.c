@@ -18,14 +18,15 @@ enum source { FROM_TUN, FROM_SOCKET4, FROM_SOCKET6 };
 
 static void *map(size_t bytes)
 {
-	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *memory =
+		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
 static int watch(struct worker *worker, int fd, enum source source)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.u32 = source };
+	struct epoll_event event = {.events = EPOLLIN, .data.u32 = source};
 
 	return epoll_ctl(worker->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
@@ -97,8 +98,8 @@ struct peer *worker_find(struct worker *worker, const uint8_t *address, uint8_t 
 	if (worker->cache_generation == generation && worker->cache_bytes == bytes &&
 	    !memcmp(worker->cache_address, address, bytes))
 		return worker->cache_peer;
-	worker->cache_peer = bytes == 4 ? allowed_find4(&device->allowed, address) :
-					  allowed_find6(&device->allowed, address);
+	worker->cache_peer = bytes == 4 ? allowed_find4(&device->allowed, address)
+					: allowed_find6(&device->allowed, address);
 	worker->cache_generation = generation;
 	worker->cache_bytes = bytes;
 	memcpy(worker->cache_address, address, bytes);
@@ -131,7 +132,8 @@ static void *run(void *data)
 		int ready = epoll_wait(worker->epoll, events, ARRAY_SIZE(events), WAIT_MS);
 
 		for (int i = 0; i < ready; i++)
-			for (int turns = 0; turns < TURNS && turn(worker, events[i].data.u32); turns++)
+			for (int turns = 0; turns < TURNS && turn(worker, events[i].data.u32);
+			     turns++)
 				;
 	}
 	return NULL;

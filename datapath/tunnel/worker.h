@@ -17,13 +17,13 @@
 /* One transport message between opening and delivery. */
 struct opening {
 	struct session *session;
-	uint32_t arrival;	/* which datagram it came in */
-	uint32_t bytes;		/* of the message */
+	uint32_t arrival; /* which datagram it came in */
+	uint32_t bytes;	  /* of the message */
 };
 
 struct worker {
 	struct device *device;
-	pthread_mutex_t lock;	/* held while a batch is carried */
+	pthread_mutex_t lock; /* held while a batch is carried */
 	pthread_t thread;
 	int number;
 	int epoll;
@@ -33,7 +33,7 @@ struct worker {
 
 	struct aead aead;
 	struct outbox outbox;
-	uint8_t *from_tun;	/* header room, then 64 KiB */
+	uint8_t *from_tun; /* header room, then 64 KiB */
 
 	/* The last destination's peer: most packets follow one like them. */
 	uint32_t cache_generation;

@@ -22,10 +22,19 @@ $(BUILD)/chasqui-wg: $(tunnel_room)
 
 tunnel_tests = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tunnel/test_*.c))
 
-$(BUILD)/tests/tunnel/%.o: CPPFLAGS += -Idatapath/tunnel $(tunnel_flags)
+$(BUILD)/tests/tunnel/%.o: CPPFLAGS += $(tunnel_flags)
 
 $(tunnel_tests): %: %.o $(tunnel_core)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(tunnel_libs) -lcmocka -o $@
 
 check-unit:: $(tunnel_tests)
 	@set -e; for test in $(tunnel_tests); do echo "$$test"; $$test; done
+
+check-netns:: $(BUILD)/chasqui-wg
+	BUILD=$(BUILD) prove --verbose --merge $(sort $(wildcard tests/tunnel/*.t))
+
+# Minutes; JSON lines and a table.
+bench-tunnel: $(BUILD)/chasqui-wg
+	BUILD=$(BUILD) tests/bench/bench-tunnel
+
+.PHONY: bench-tunnel

@@ -68,7 +68,7 @@ ok "down: nothing is heard"           not pings b 192.168.241.1 1 1
 ok "down: no socket"                  is 0 sockets a
 ip -n a link set wga up
 ip -n a route replace 192.168.241.0/24 dev wga; ip -n a addr replace fd00::1/64 dev wga nodad
-ok "up again"                         eventually pings b 192.168.241.1 1 1
+ok "up again"                         eventually pings a 192.168.241.2 1 1
 
 # ---- keepalive ----
 

@@ -107,7 +107,7 @@ configure() {
 # befriend [v6]: each is the other's peer, with a preshared key.
 befriend() {
 	local to_a=10.0.0.1:1 to_b=10.0.0.2:2
-	[ "${1:-}" != v6 ] || { to_a=[fd00:aa::1]:1 to_b=[fd00:aa::2]:2; }
+	[ "${1:-}" != v6 ] || { to_a="[fd00:aa::1]:1" to_b="[fd00:aa::2]:2"; }
 	on a wg set wga peer "$(key b)" preshared-key /run/test/keys/psk \
 		allowed-ips 192.168.241.2/32,fd00::2/128 endpoint "$to_b"
 	on b wg set wgb peer "$(key a)" preshared-key /run/test/keys/psk \

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-#include "allowed.h"
+#include "../../datapath/tunnel/allowed.h"
 
 #include <stdio.h>
 
-#include "index.h"
+#include "../../datapath/tunnel/index.h"
 #include "tunnel_test.h"
 
 /* Peers are letters here. */
@@ -34,7 +34,8 @@ static void add(char peer, const char *address, uint8_t bits)
 {
 	uint8_t key[16], bytes = address_of(address, key);
 
-	assert_int_equal(0, allowed_add(&table, key, bytes, bits, &letters[peer - 'a'], &lists[peer - 'a']));
+	assert_int_equal(
+		0, allowed_add(&table, key, bytes, bits, &letters[peer - 'a'], &lists[peer - 'a']));
 }
 
 static void take(char peer, const char *address, uint8_t bits)
@@ -54,19 +55,38 @@ static char find(const char *address)
 
 static void the_longest_prefix_wins(void **state)
 {
-	static const struct { const char *address; char peer; } rows[] = {
-		{ "192.168.4.20", 'a' }, { "192.168.4.0", 'a' }, { "192.168.4.4", 'b' },
-		{ "192.168.200.182", 'c' }, { "192.95.5.68", 'c' }, { "192.95.5.96", 'e' },
-		{ "64.15.116.26", 'g' }, { "64.15.127.3", 'g' }, { "64.15.123.1", 'g' },
-		{ "64.15.123.128", 'h' }, { "64.15.123.129", 'h' }, { "10.0.0.52", 'a' },
-		{ "10.0.0.220", 'b' }, { "10.1.0.2", 'a' }, { "10.1.0.6", 'b' }, { "10.1.0.10", 'c' },
-		{ "10.1.0.20", 'd' },
-		{ "2607:5300:6000:6b00::c05f:543", 'd' }, { "2607:5300:6000:6b00::c02e:1ee", 'c' },
-		{ "2607:5300:6000:6b01::", 'f' }, { "2404:6800:4004:806::1006", 'g' },
-		{ "2404:6800:4004:806:0:1234:0:5678", 'g' }, { "2404:67ff:4004:806:0:1234:0:5678", 'f' },
-		{ "2404:6801:4004:806:0:1234:0:5678", 'f' }, { "2404:6800:4004:800:0:1234:0:5678", 'h' },
-		{ "2404:6800:4004:800::", 'h' }, { "2404:6800:4004:800:1010:1010:1010:1010", 'h' },
-		{ "2404:6800:4004:800:dead:beef:dead:beef", 'a' },
+	static const struct {
+		const char *address;
+		char peer;
+	} rows[] = {
+		{"192.168.4.20", 'a'},
+		{"192.168.4.0", 'a'},
+		{"192.168.4.4", 'b'},
+		{"192.168.200.182", 'c'},
+		{"192.95.5.68", 'c'},
+		{"192.95.5.96", 'e'},
+		{"64.15.116.26", 'g'},
+		{"64.15.127.3", 'g'},
+		{"64.15.123.1", 'g'},
+		{"64.15.123.128", 'h'},
+		{"64.15.123.129", 'h'},
+		{"10.0.0.52", 'a'},
+		{"10.0.0.220", 'b'},
+		{"10.1.0.2", 'a'},
+		{"10.1.0.6", 'b'},
+		{"10.1.0.10", 'c'},
+		{"10.1.0.20", 'd'},
+		{"2607:5300:6000:6b00::c05f:543", 'd'},
+		{"2607:5300:6000:6b00::c02e:1ee", 'c'},
+		{"2607:5300:6000:6b01::", 'f'},
+		{"2404:6800:4004:806::1006", 'g'},
+		{"2404:6800:4004:806:0:1234:0:5678", 'g'},
+		{"2404:67ff:4004:806:0:1234:0:5678", 'f'},
+		{"2404:6801:4004:806:0:1234:0:5678", 'f'},
+		{"2404:6800:4004:800:0:1234:0:5678", 'h'},
+		{"2404:6800:4004:800::", 'h'},
+		{"2404:6800:4004:800:1010:1010:1010:1010", 'h'},
+		{"2404:6800:4004:800:dead:beef:dead:beef", 'a'},
 	};
 
 	(void)state;
@@ -86,7 +106,8 @@ static void the_longest_prefix_wins(void **state)
 
 static void what_is_removed_is_gone(void **state)
 {
-	static const char *const hosts[] = { "1.0.0.0", "64.0.0.0", "128.0.0.0", "192.0.0.0", "255.0.0.0" };
+	static const char *const hosts[] = {"1.0.0.0", "64.0.0.0", "128.0.0.0", "192.0.0.0",
+					    "255.0.0.0"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++)
@@ -108,7 +129,8 @@ static void what_is_removed_is_gone(void **state)
 	assert_int_equal('-', find("1.0.0.0"));
 }
 
-/* An address that is added again moves, and host bits are dropped; a peer lists its own in order. */
+/* An address that is added again moves, and host bits are dropped; a peer lists its own in order.
+ */
 static void entries_move_and_are_masked(void **state)
 {
 	struct allowed_node *node;
@@ -123,7 +145,8 @@ static void entries_move_and_are_masked(void **state)
 	node = allowed_next(&lists[0], node);
 	assert_string_equal("10.1.0.16", inet_ntop(AF_INET, node->key, text, sizeof(text)));
 	node = allowed_next(&lists[0], node);
-	assert_string_equal("2607:5300:6d8a:6bf8:dab1:e000::", inet_ntop(AF_INET6, node->key, text, sizeof(text)));
+	assert_string_equal("2607:5300:6d8a:6bf8:dab1:e000::",
+			    inet_ntop(AF_INET6, node->key, text, sizeof(text)));
 	assert_null(allowed_next(&lists[0], node));
 }
 
@@ -192,7 +215,8 @@ static void it_agrees_with_a_plain_list(void **state)
 		if (model[i].bits < 32)
 			put_be32(model[i].key, get_be32(model[i].key) & ~(~0u >> model[i].bits));
 		for (size_t j = 0; j < i; j++)
-			if (model[j].bits == model[i].bits && !memcmp(model[j].key, model[i].key, 4))
+			if (model[j].bits == model[i].bits &&
+			    !memcmp(model[j].key, model[i].key, 4))
 				model[j].peer = -1;
 	}
 	for (int gone = 25; gone >= -1; gone--) {
@@ -201,7 +225,8 @@ static void it_agrees_with_a_plain_list(void **state)
 			int peer = model_find(model, ARRAY_SIZE(model), wanted);
 
 			put_be32(key, wanted);
-			assert_ptr_equal(peer < 0 ? NULL : &letters[peer], allowed_find4(&table, key));
+			assert_ptr_equal(peer < 0 ? NULL : &letters[peer],
+					 allowed_find4(&table, key));
 		}
 		if (gone < 0)
 			break;
@@ -217,7 +242,7 @@ static void it_agrees_with_a_plain_list(void **state)
 
 static uint32_t bad_random(void)
 {
-	return next() & 0xff00ff;	/* many share a slot */
+	return next() & 0xff00ff; /* many share a slot */
 }
 
 static void every_number_is_found_until_removed(void **state)

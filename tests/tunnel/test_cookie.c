@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-#include "cookie.h"
+#include "../../datapath/tunnel/cookie.h"
 
 #include <errno.h>
 
 #include "kat.h"
-#include "limiter.h"
+#include "../../datapath/tunnel/limiter.h"
 #include "tunnel_test.h"
 
 static void the_reply_is_right_to_the_byte(void **state)
@@ -12,7 +12,7 @@ static void the_reply_is_right_to_the_byte(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(kats); i++) {
 		uint8_t secret[KEY_BYTES], nonce[XNONCE_BYTES], public[KEY_BYTES], message[148];
-		struct cookie_source source = { .length = 6 };
+		struct cookie_source source = {.length = 6};
 		struct cookie_checker checker = {};
 		struct message_cookie reply;
 		struct cookie_jar jar = {};
@@ -26,7 +26,8 @@ static void the_reply_is_right_to_the_byte(void **state)
 		unhex(nonce, sizeof(nonce), kats[i].cookie_nonce);
 		unhex(message, sizeof(message), kats[i].msg1_initiation);
 
-		cookie_reply(&checker, 0x11223344, message, sizeof(message), &source, nonce, &reply);
+		cookie_reply(&checker, 0x11223344, message, sizeof(message), &source, nonce,
+			     &reply);
 		assert_hex(kats[i].msg3_cookie_reply, &reply);
 
 		assert_int_equal(-EPROTO, cookie_take(&jar, &reply, 5));
@@ -51,8 +52,8 @@ struct pair {
 
 static struct pair pair_of(void)
 {
-	uint8_t public[KEY_BYTES] = { 9 }, secret[KEY_BYTES] = { 7 };
-	struct pair pair = { .source = { "\x0a\x00\x00\x01\x12\x34", 6 } };
+	uint8_t public[KEY_BYTES] = {9}, secret[KEY_BYTES] = {7};
+	struct pair pair = {.source = {"\x0a\x00\x00\x01\x12\x34", 6}};
 
 	cookie_keys_set(&pair.checker.keys, public);
 	cookie_keys_set(&pair.jar.keys, public);
@@ -63,24 +64,28 @@ static struct pair pair_of(void)
 static void a_cookie_is_for_one_source_and_a_time(void **state)
 {
 	struct pair pair = pair_of();
-	uint8_t nonce[XNONCE_BYTES] = {}, message[100] = { 1 };
+	uint8_t nonce[XNONCE_BYTES] = {}, message[100] = {1};
 	struct message_cookie reply;
 
 	(void)state;
 	cookie_add_macs(&pair.jar, message, sizeof(message), NS_PER_S);
 	assert_true(cookie_mac1_right(&pair.checker, message, sizeof(message)));
-	assert_false(cookie_mac2_right(&pair.checker, message, sizeof(message), &pair.source, NS_PER_S));
+	assert_false(
+		cookie_mac2_right(&pair.checker, message, sizeof(message), &pair.source, NS_PER_S));
 	cookie_reply(&pair.checker, 1377, message, sizeof(message), &pair.source, nonce, &reply);
 	assert_int_equal(0, cookie_take(&pair.jar, &reply, NS_PER_S));
 
 	cookie_add_macs(&pair.jar, message, sizeof(message), NS_PER_S);
-	assert_true(cookie_mac2_right(&pair.checker, message, sizeof(message), &pair.source, NS_PER_S));
+	assert_true(
+		cookie_mac2_right(&pair.checker, message, sizeof(message), &pair.source, NS_PER_S));
 	message[5] ^= 1 << 5;
 	assert_false(cookie_mac1_right(&pair.checker, message, sizeof(message)));
-	assert_false(cookie_mac2_right(&pair.checker, message, sizeof(message), &pair.source, NS_PER_S));
+	assert_false(
+		cookie_mac2_right(&pair.checker, message, sizeof(message), &pair.source, NS_PER_S));
 	message[5] ^= 1 << 5;
 	pair.source.bytes[5] ^= 1;
-	assert_false(cookie_mac2_right(&pair.checker, message, sizeof(message), &pair.source, NS_PER_S));
+	assert_false(
+		cookie_mac2_right(&pair.checker, message, sizeof(message), &pair.source, NS_PER_S));
 	pair.source.bytes[5] ^= 1;
 	assert_false(cookie_mac2_right(&pair.checker, message, sizeof(message), &pair.source,
 				       NS_PER_S + COOKIE_SECRET_NS));
@@ -94,9 +99,12 @@ static void a_cookie_is_for_one_source_and_a_time(void **state)
 /* Times as they pass, and whether a handshake may. */
 static void each_source_has_its_rate(void **state)
 {
-	static const struct { uint32_t wait_ms; bool passes; } rows[] = {
-		{ 0, true }, { 0, true }, { 0, true }, { 0, true }, { 0, true }, { 0, false },
-		{ 50, true }, { 0, false }, { 100, true }, { 0, true }, { 0, false },
+	static const struct {
+		uint32_t wait_ms;
+		bool passes;
+	} rows[] = {
+		{0, true},  {0, true},	{0, true},   {0, true}, {0, true},  {0, false},
+		{50, true}, {0, false}, {100, true}, {0, true}, {0, false},
 	};
 	static struct limiter limiter;
 	uint8_t address[16], other[16];

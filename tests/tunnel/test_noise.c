@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-#include "noise.h"
+#include "../../datapath/tunnel/noise.h"
 
 #include <errno.h>
 
-#include "aead.h"
-#include "cookie.h"
+#include "../../datapath/tunnel/aead.h"
+#include "../../datapath/tunnel/cookie.h"
 #include "kat.h"
 #include "tunnel_test.h"
 
 /* Both ends of the transcript, ready to begin. */
 struct both {
 	struct noise_self i_self, r_self;
-	struct noise_peer i, r;		/* what each knows of the other */
+	struct noise_peer i, r; /* what each knows of the other */
 	uint8_t ei[KEY_BYTES], er[KEY_BYTES], timestamp[TIMESTAMP_BYTES];
 	struct cookie_jar i_jar, r_jar;
 	struct cookie_checker r_checker;
@@ -97,9 +97,10 @@ static void a_flipped_bit_is_refused(void **state)
 	initiate(&both, &first);
 	before = both;
 	for (size_t bit = 0; bit < 8 * offsetof(struct message_initiation, macs); bit += 3) {
-		if (bit / 8 < 8)	/* type and index are not in the transcript */
+		if (bit / 8 < 8) /* type and index are not in the transcript */
 			continue;
-		/* The top bit of a public key is not looked at (RFC 7748, 5), yet the transcript sees it. */
+		/* The top bit of a public key is not looked at (RFC 7748, 5), yet the transcript
+		 * sees it. */
 		bad = first;
 		((uint8_t *)&bad)[bit / 8] ^= 1u << bit % 8;
 		assert_int_not_equal(0, accept_at(&both, &bad, 1000));
@@ -198,7 +199,8 @@ static void without_a_key_there_is_no_handshake(void **state)
 	initiate(&both, &first);
 	noise_set_self(&both.i_self, none);
 	noise_set_self(&both.r_self, none);
-	assert_int_equal(-ENOKEY, noise_initiate(&both.i, &both.i_self, both.ei, 1, both.timestamp, &first));
+	assert_int_equal(-ENOKEY,
+			 noise_initiate(&both.i, &both.i_self, both.ei, 1, both.timestamp, &first));
 	assert_int_equal(-ENOKEY, noise_open_initiation(&both.r_self, &first, &opened));
 }
 
@@ -208,7 +210,7 @@ static void keys_are_derived_right(void **state)
 	uint8_t three[3 * HASH_BYTES];
 
 	(void)state;
-	crypt_kdf(three, 3, (const uint8_t *)"test-key", 8, (struct piece){ "test-input", 10 });
+	crypt_kdf(three, 3, (const uint8_t *)"test-key", 8, (struct piece){"test-input", 10});
 	assert_hex("6f0e5ad38daba1bea8a0d213688736f19763239305e0f58aba697f9ffc41c633", three);
 	assert_hex("df1194df20802a4fe594cde27e92991c8cae66c366e8106aaa937a55fa371e8a", three + 32);
 	assert_hex("fac6e2745a325f5dc5d11a5b165aad08b0ada28e7b4e666b7c077934a4d76c24", three + 64);
@@ -230,8 +232,8 @@ static void a_real_initiation_has_our_mac(void **state)
 
 	(void)state;
 	assert_int_equal(0, sodium_base642bin(public, sizeof(public),
-					      "aRuHFTTxICIQNefp05oKWlJv3zgKxb8+WW7JJMh0jyM=", 44, NULL,
-					      &length, NULL, sodium_base64_VARIANT_ORIGINAL));
+					      "aRuHFTTxICIQNefp05oKWlJv3zgKxb8+WW7JJMh0jyM=", 44,
+					      NULL, &length, NULL, sodium_base64_VARIANT_ORIGINAL));
 	cookie_keys_set(&checker.keys, public);
 	unhex(message, sizeof(message), real);
 	assert_int_equal(MESSAGE_INITIATION, message_type(message, sizeof(message)));
@@ -248,9 +250,9 @@ static void transport_is_right_to_the_byte(void **state)
 		for (size_t k = 0; aead_kinds[k]; k++) {
 			uint8_t key[KEY_BYTES], text[3][96 + TAG_BYTES] = {}, *data = text[0];
 			struct aead_job jobs[3] = {
-				{ .key = key, .text = text[0], .length = 0, .counter = 0 },
-				{ .key = key, .text = text[1], .length = 96, .counter = 1 },
-				{ .key = key, .text = text[2], .length = 96, .counter = 1ULL << 40 },
+				{.key = key, .text = text[0], .length = 0, .counter = 0},
+				{.key = key, .text = text[1], .length = 96, .counter = 1},
+				{.key = key, .text = text[2], .length = 96, .counter = 1ULL << 40},
 			};
 			struct aead aead;
 
@@ -279,8 +281,11 @@ static void every_library_agrees_at_every_length(void **state)
 static void time_is_rounded(void **state)
 {
 	uint8_t first[TIMESTAMP_BYTES], then[TIMESTAMP_BYTES];
-	static const struct { uint32_t later_ns; bool greater; } rows[] = {
-		{ 10, false }, { 10000, false }, { 1000000, false }, { 10000000, false }, { 20000000, true },
+	static const struct {
+		uint32_t later_ns;
+		bool greater;
+	} rows[] = {
+		{10, false}, {10000, false}, {1000000, false}, {10000000, false}, {20000000, true},
 	};
 
 	(void)state;
@@ -294,7 +299,7 @@ static void time_is_rounded(void **state)
 
 static void lengths_and_types_are_checked(void **state)
 {
-	uint8_t message[200] = { 1 };
+	uint8_t message[200] = {1};
 
 	(void)state;
 	assert_int_equal(1, message_type(message, 148));

@@ -3,11 +3,11 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "checksum.h"
-#include "merge.h"
-#include "split.h"
+#include "../../datapath/tunnel/checksum.h"
+#include "../../datapath/tunnel/merge.h"
+#include "../../datapath/tunnel/split.h"
 #include "tunnel_test.h"
-#include "worker.h"
+#include "../../datapath/tunnel/worker.h"
 
 /* ---- packets ---- */
 
@@ -26,8 +26,9 @@ static void finish(struct frame *frame, uint32_t at, int protocol)
 	uint16_t sum;
 
 	memset(place, 0, 2);
-	sum = ~checksum_fold(checksum_add(checksum_pseudo(frame->bytes, protocol, frame->length - at),
-					  frame->bytes + at, frame->length - at));
+	sum = ~checksum_fold(
+		checksum_add(checksum_pseudo(frame->bytes, protocol, frame->length - at),
+			     frame->bytes + at, frame->length - at));
 	memcpy(place, &sum, sizeof(sum));
 }
 
@@ -58,7 +59,8 @@ static uint32_t ip(struct frame *frame, int version, int protocol, uint8_t host,
 	return at;
 }
 
-static struct frame tcp(int version, uint8_t host, uint32_t sequence, uint32_t payload, uint8_t flags)
+static struct frame tcp(int version, uint8_t host, uint32_t sequence, uint32_t payload,
+			uint8_t flags)
 {
 	struct frame frame;
 	uint32_t at = ip(&frame, version, IPPROTO_TCP, host, 20 + payload);
@@ -90,30 +92,40 @@ static bool checksums_right(const uint8_t *packet, uint32_t length)
 
 	if (at == 20 && checksum_fold(checksum_add(0, packet, 20)) != 0xffff)
 		return false;
-	return checksum_fold(checksum_add(checksum_pseudo(packet, protocol, length - at), packet + at,
-					  length - at)) == 0xffff;
+	return checksum_fold(checksum_add(checksum_pseudo(packet, protocol, length - at),
+					  packet + at, length - at)) == 0xffff;
 }
 
 /* ---- from the TUN ---- */
 
 static void a_train_is_cut_right(void **state)
 {
-	static const struct { int version; bool udp; uint32_t each; } rows[] = {
-		{ 4, false, 140 }, { 6, false, 160 }, { 4, true, 128 }, { 6, true, 148 },
+	static const struct {
+		int version;
+		bool udp;
+		uint32_t each;
+	} rows[] = {
+		{4, false, 140},
+		{6, false, 160},
+		{4, true, 128},
+		{6, true, 148},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct frame frame = rows[i].udp ? udp(rows[i].version, 2, 200) :
-						   tcp(rows[i].version, 2, 1, 200, ACK | PSH | FIN);
+		struct frame frame = rows[i].udp ? udp(rows[i].version, 2, 200)
+						 : tcp(rows[i].version, 2, 1, 200, ACK | PSH | FIN);
 		uint32_t at = rows[i].version == 4 ? 20 : 40;
-		struct virtio_net_hdr header = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .gso_size = 100,
-						 .csum_start = at, .csum_offset = rows[i].udp ? 6 : 16,
-						 .hdr_len = frame.length };
+		struct virtio_net_hdr header = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+						.gso_size = 100,
+						.csum_start = at,
+						.csum_offset = rows[i].udp ? 6 : 16,
+						.hdr_len = frame.length};
 		struct super super;
 
-		header.gso_type = rows[i].udp ? VIRTIO_NET_HDR_GSO_UDP_L4 :
-				  at == 20 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6;
+		header.gso_type = rows[i].udp ? VIRTIO_NET_HDR_GSO_UDP_L4
+				  : at == 20  ? VIRTIO_NET_HDR_GSO_TCPV4
+					      : VIRTIO_NET_HDR_GSO_TCPV6;
 		assert_int_equal(0, super_open(&super, &header, frame.bytes, frame.length));
 		assert_int_equal(2, super.count);
 		for (uint32_t n = 0; n < 2; n++) {
@@ -135,8 +147,8 @@ static void a_train_is_cut_right(void **state)
 static void a_checksum_is_finished(void **state)
 {
 	struct frame frame = tcp(4, 2, 1, 33, ACK);
-	struct virtio_net_hdr header = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 20,
-					 .csum_offset = 16 };
+	struct virtio_net_hdr header = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 20, .csum_offset = 16};
 	uint16_t sum = checksum_fold(checksum_pseudo(frame.bytes, IPPROTO_TCP, 53));
 	struct super super;
 
@@ -149,9 +161,12 @@ static void a_checksum_is_finished(void **state)
 static void headers_that_lie_are_refused(void **state)
 {
 	struct frame frame = tcp(4, 2, 1, 200, ACK);
-	struct virtio_net_hdr good = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .gso_size = 100,
-				       .gso_type = VIRTIO_NET_HDR_GSO_TCPV4, .csum_start = 20,
-				       .csum_offset = 16 }, bad;
+	struct virtio_net_hdr good = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+				      .gso_size = 100,
+				      .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+				      .csum_start = 20,
+				      .csum_offset = 16},
+			      bad;
 	struct super super;
 
 	(void)state;
@@ -180,7 +195,8 @@ static void headers_that_lie_are_refused(void **state)
 /* ---- to the TUN ---- */
 
 /* Adds frames in order and says what would be written: one length after the other. */
-static void merged(struct frame *frames, size_t count, bool with_udp, uint32_t *lengths, size_t *written)
+static void merged(struct frame *frames, size_t count, bool with_udp, uint32_t *lengths,
+		   size_t *written)
 {
 	static struct merge merge;
 	int ends[2];
@@ -207,7 +223,8 @@ static void merged(struct frame *frames, size_t count, bool with_udp, uint32_t *
 			uint8_t *packet = out + sizeof(header), cut[4096];
 			struct super super;
 
-			assert_int_equal(0, super_open(&super, &header, packet, got - sizeof(header)));
+			assert_int_equal(0,
+					 super_open(&super, &header, packet, got - sizeof(header)));
 			assert_true(super.count > 1);
 			for (uint32_t i = 0; i < super.count; i++) {
 				super_write(&super, i, cut);
@@ -219,14 +236,14 @@ static void merged(struct frame *frames, size_t count, bool with_udp, uint32_t *
 	close(ends[1]);
 }
 
-#define assert_merged(frames, with_udp, ...)                                               \
-	do {                                                                               \
-		const uint32_t wanted_[] = { __VA_ARGS__ };                                \
-		uint32_t got_[32];                                                         \
-		size_t count_;                                                             \
-		merged(frames, ARRAY_SIZE(frames), with_udp, got_, &count_);               \
-		assert_int_equal(ARRAY_SIZE(wanted_), count_);                             \
-		assert_memory_equal(wanted_, got_, sizeof(wanted_));                       \
+#define assert_merged(frames, with_udp, ...)                                 \
+	do {                                                                 \
+		const uint32_t wanted_[] = {__VA_ARGS__};                    \
+		uint32_t got_[32];                                           \
+		size_t count_;                                               \
+		merged(frames, ARRAY_SIZE(frames), with_udp, got_, &count_); \
+		assert_int_equal(ARRAY_SIZE(wanted_), count_);               \
+		assert_memory_equal(wanted_, got_, sizeof(wanted_));         \
 	} while (0)
 
 static void flows_are_merged_apart(void **state)
@@ -234,9 +251,10 @@ static void flows_are_merged_apart(void **state)
 	(void)state;
 	for (int with_udp = 0; with_udp < 2; with_udp++) {
 		struct frame frames[] = {
-			tcp(4, 2, 1, 100, ACK), udp(4, 2, 100), udp(4, 3, 100), tcp(4, 2, 101, 100, ACK),
-			tcp(4, 3, 201, 100, ACK), tcp(6, 2, 1, 100, ACK), tcp(6, 2, 101, 100, ACK),
-			tcp(6, 3, 201, 100, ACK), udp(4, 2, 100), udp(6, 2, 100), udp(6, 2, 100),
+			tcp(4, 2, 1, 100, ACK),	  udp(4, 2, 100),	    udp(4, 3, 100),
+			tcp(4, 2, 101, 100, ACK), tcp(4, 3, 201, 100, ACK), tcp(6, 2, 1, 100, ACK),
+			tcp(6, 2, 101, 100, ACK), tcp(6, 3, 201, 100, ACK), udp(4, 2, 100),
+			udp(6, 2, 100),		  udp(6, 2, 100),
 		};
 
 		if (with_udp)
@@ -248,8 +266,8 @@ static void flows_are_merged_apart(void **state)
 
 static void a_push_ends_a_train(void **state)
 {
-	struct frame frames[] = { tcp(4, 2, 1, 100, ACK), tcp(4, 2, 101, 100, ACK | PSH),
-				  tcp(4, 2, 201, 100, ACK), tcp(4, 2, 301, 100, ACK) };
+	struct frame frames[] = {tcp(4, 2, 1, 100, ACK), tcp(4, 2, 101, 100, ACK | PSH),
+				 tcp(4, 2, 201, 100, ACK), tcp(4, 2, 301, 100, ACK)};
 
 	(void)state;
 	assert_merged(frames, true, 240, 240);
@@ -257,7 +275,8 @@ static void a_push_ends_a_train(void **state)
 
 static void a_wrong_checksum_stays_alone(void **state)
 {
-	struct frame frames[] = { tcp(4, 2, 1, 100, ACK), tcp(4, 2, 101, 100, ACK), tcp(4, 2, 201, 100, ACK) };
+	struct frame frames[] = {tcp(4, 2, 1, 100, ACK), tcp(4, 2, 101, 100, ACK),
+				 tcp(4, 2, 201, 100, ACK)};
 
 	(void)state;
 	frames[0].bytes[60] ^= 1;
@@ -270,12 +289,13 @@ static void a_wrong_checksum_stays_alone(void **state)
 
 static void what_differs_is_not_merged(void **state)
 {
-	/* Byte of the second IPv4 packet that is changed: class, DF, lifetime, window, acknowledged. */
-	static const uint32_t places[] = { 1, 6, 8, 34, 31 };
+	/* Byte of the second IPv4 packet that is changed: class, DF, lifetime, window,
+	 * acknowledged. */
+	static const uint32_t places[] = {1, 6, 8, 34, 31};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		struct frame frames[] = { tcp(4, 2, 1, 100, ACK), tcp(4, 2, 101, 100, ACK) };
+		struct frame frames[] = {tcp(4, 2, 1, 100, ACK), tcp(4, 2, 101, 100, ACK)};
 
 		frames[1].bytes[places[i]] ^= places[i] == 6 ? 0x40 : 0x04;
 		checksum_header4(frames[1].bytes, 20);
@@ -287,10 +307,12 @@ static void what_differs_is_not_merged(void **state)
 /* An acknowledgement between data of its own flow may not be overtaken. */
 static void order_in_a_flow_is_kept(void **state)
 {
-	struct frame frames[] = { tcp(4, 2, 1, 100, ACK), tcp(4, 2, 101, 0, ACK), tcp(4, 2, 101, 100, ACK) };
-	struct frame gap[] = { tcp(4, 2, 1, 100, ACK), tcp(4, 2, 301, 100, ACK), tcp(4, 2, 101, 100, ACK) };
-	struct frame tail[] = { udp(4, 2, 100), udp(4, 2, 50), udp(4, 2, 100) };
-	struct frame longer[] = { udp(4, 2, 50), udp(4, 2, 100), udp(4, 2, 100) };
+	struct frame frames[] = {tcp(4, 2, 1, 100, ACK), tcp(4, 2, 101, 0, ACK),
+				 tcp(4, 2, 101, 100, ACK)};
+	struct frame gap[] = {tcp(4, 2, 1, 100, ACK), tcp(4, 2, 301, 100, ACK),
+			      tcp(4, 2, 101, 100, ACK)};
+	struct frame tail[] = {udp(4, 2, 100), udp(4, 2, 50), udp(4, 2, 100)};
+	struct frame longer[] = {udp(4, 2, 50), udp(4, 2, 100), udp(4, 2, 100)};
 
 	(void)state;
 	assert_merged(frames, true, 140, 40, 140);
@@ -301,7 +323,7 @@ static void order_in_a_flow_is_kept(void **state)
 
 static void fragments_and_strangers_pass_as_they_are(void **state)
 {
-	struct frame frames[] = { udp(4, 2, 100), udp(4, 2, 100), udp(4, 2, 100) };
+	struct frame frames[] = {udp(4, 2, 100), udp(4, 2, 100), udp(4, 2, 100)};
 
 	(void)state;
 	put_be16(frames[0].bytes + 6, 0x2000);
@@ -312,9 +334,12 @@ static void fragments_and_strangers_pass_as_they_are(void **state)
 
 static void padding_never_passes_the_mtu(void **state)
 {
-	static const struct { uint32_t length, mtu, padding; } rows[] = {
-		{ 0, 1420, 0 }, { 1, 1420, 15 }, { 84, 1420, 12 }, { 1408, 1420, 0 }, { 1409, 1420, 11 },
-		{ 1420, 1420, 0 }, { 1421, 1420, 15 }, { 1299, 1299, 0 }, { 20, 0, 12 },
+	static const struct {
+		uint32_t length, mtu, padding;
+	} rows[] = {
+		{0, 1420, 0},	  {1, 1420, 15},    {84, 1420, 12},
+		{1408, 1420, 0},  {1409, 1420, 11}, {1420, 1420, 0},
+		{1421, 1420, 15}, {1299, 1299, 0},  {20, 0, 12},
 	};
 
 	(void)state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-#include "session.h"
+#include "../../datapath/tunnel/session.h"
 
-#include "timers.h"
+#include "../../datapath/tunnel/timers.h"
 #include "tunnel_test.h"
 
 #define W REPLAY_WINDOW
@@ -10,14 +10,44 @@
 
 static void each_counter_passes_once(void **state)
 {
-	static const struct { uint64_t counter; bool passes; } rows[] = {
-		{ 0, true }, { 1, true }, { 1, false }, { 9, true }, { 8, true }, { 7, true }, { 7, false },
-		{ L, true }, { L - 1, true }, { L - 1, false }, { L - 2, true }, { 2, true }, { 2, false },
-		{ L + 16, true }, { 3, false }, { L + 16, false }, { 4 * L, true },
-		{ 4 * L - (L - 1), true }, { 10, false }, { 4 * L - L, false }, { 4 * L - (L + 1), false },
-		{ 4 * L - (L - 2), true }, { 4 * L + 1 - L, false }, { 0, false }, { R, false },
-		{ R - 1, true }, { R, false }, { R - 1, false }, { R - 2, true }, { R + 1, false },
-		{ R + 2, false }, { R - 2, false }, { R - 3, true }, { 0, false },
+	static const struct {
+		uint64_t counter;
+		bool passes;
+	} rows[] = {
+		{0, true},
+		{1, true},
+		{1, false},
+		{9, true},
+		{8, true},
+		{7, true},
+		{7, false},
+		{L, true},
+		{L - 1, true},
+		{L - 1, false},
+		{L - 2, true},
+		{2, true},
+		{2, false},
+		{L + 16, true},
+		{3, false},
+		{L + 16, false},
+		{4 * L, true},
+		{4 * L - (L - 1), true},
+		{10, false},
+		{4 * L - L, false},
+		{4 * L - (L + 1), false},
+		{4 * L - (L - 2), true},
+		{4 * L + 1 - L, false},
+		{0, false},
+		{R, false},
+		{R - 1, true},
+		{R, false},
+		{R - 1, false},
+		{R - 2, true},
+		{R + 1, false},
+		{R + 2, false},
+		{R - 2, false},
+		{R - 3, true},
+		{0, false},
 	};
 	struct replay replay = {};
 
@@ -113,7 +143,7 @@ static void who_began_it_begins_the_next(void **state)
 
 static void three_slots_turn(void **state)
 {
-	struct session a = { .initiator = true }, b = { .initiator = true }, c = {}, d = {};
+	struct session a = {.initiator = true}, b = {.initiator = true}, c = {}, d = {};
 	struct session_slots slots = {};
 	struct session *out[2];
 

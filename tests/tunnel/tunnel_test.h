@@ -11,7 +11,7 @@
 #include <sodium.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "../../datapath/tunnel/bytes.h"
 
 /* Hexadecimal text -> bytes; how many. */
 static inline size_t unhex(uint8_t *ret, size_t room, const char *hex)
