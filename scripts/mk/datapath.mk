@@ -22,8 +22,7 @@ $(bench_packet).bpf.o: tests/bench/bench-packet.bpf.c
 $(bench_packet).skel.h: $(bench_packet).bpf.o
 	$(BPFTOOL) gen skeleton $< name bench_packet > $@
 
-$(bench_packet).o: CPPFLAGS += -I$(BUILD)/tests/bench -Itests/bench -Itests/packet \
-	-DDEBIAN_ARCH='"$(shell $(CC) -print-multiarch)"'
+$(bench_packet).o: CPPFLAGS += -I$(BUILD)/tests/bench -Itests/bench
 $(bench_packet).o: $(bench_packet).skel.h
 
 $(bench_packet): $(bench_packet).o $(BUILD)/tests/packet/gateway.o $(BUILD)/tests/packet/frame.o

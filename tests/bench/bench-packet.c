@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <glob.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@
 
 #include "bench-packet.h"
 #include "bench-packet.skel.h"
-#include "gateway.h"
+#include "../packet/gateway.h"
 
 #define ROUNDS_MAX   100
 #define FLOWS_SPREAD 65536
@@ -84,8 +85,8 @@ static int ignore(void *data, void *event, size_t bytes)
 static unsigned run(struct bench *bench, int program, const struct bench_case *what, bool xdp)
 {
 	struct __sk_buff skb = {.ifindex = what->how.at,
-				.ingress_ifindex = what->how.leaves ? what->how.from
-								    : what->how.at};
+				.ingress_ifindex =
+					what->how.leaves ? what->how.from : what->how.at};
 	struct xdp_md md = {.ingress_ifindex = what->how.at};
 	uint8_t bytes[256];
 	size_t count = frame_bytes(&what->frame, bytes, sizeof(bytes));
@@ -124,8 +125,8 @@ static void plan_set(struct bench *bench, const struct bench_plan *plan)
 static int behind_vary(struct bench *bench, int program, bool xdp)
 {
 	struct bpf_map *timed = xdp ? bench->helper->maps.timed_xdp : bench->helper->maps.timed_tc;
-	struct bpf_program *vary = xdp ? bench->helper->progs.vary_xdp
-				       : bench->helper->progs.vary_tc;
+	struct bpf_program *vary =
+		xdp ? bench->helper->progs.vary_xdp : bench->helper->progs.vary_tc;
 	uint32_t zero = 0;
 
 	assert(!bpf_map_update_elem(bpf_map__fd(timed), &zero, &program, BPF_ANY));
@@ -134,8 +135,7 @@ static int behind_vary(struct bench *bench, int program, bool xdp)
 
 static int program_of(struct bench *bench, const char *name)
 {
-	struct bpf_program *program =
-		bpf_object__find_program_by_name(bench->helper->obj, name);
+	struct bpf_program *program = bpf_object__find_program_by_name(bench->helper->obj, name);
 
 	return program ? bpf_program__fd(program) : gateway_program(bench->gateway, name);
 }
@@ -222,15 +222,21 @@ static uint32_t tick_now(void)
 	return ((uint64_t)now.tv_sec * 1000000000 + now.tv_nsec) >> CHQ_TICK_SHIFT;
 }
 
-#define TCP_TO(port, bits) \
-	{.from = WEB, .to = WORLD, .sport = 1024, .dport = (port), .flags = (bits)}
+#define TCP_TO(port, bits)                                                                \
+	{                                                                                 \
+		.from = WEB, .to = WORLD, .sport = 1024, .dport = (port), .flags = (bits) \
+	}
 
 static void measure_floor(struct bench *bench, const struct bench_plan *plan)
 {
 	struct bench_case what = {"empty TC program", "empty_tc", .frame = TCP_TO(80, A),
-				  .how = {.at = LAN}, .want = 0, .flows = 1};
-	struct bench_case xdp = {"empty XDP program", "empty_xdp", .frame = TCP_TO(80, A),
-				 .how = {.at = LAN, .gate = true}, .want = 2, .flows = 1};
+				  .how = {.at = LAN}, .want = 0,  .flows = 1};
+	struct bench_case xdp = {"empty XDP program",
+				 "empty_xdp",
+				 .frame = TCP_TO(80, A),
+				 .how = {.at = LAN, .gate = true},
+				 .want = 2,
+				 .flows = 1};
 	unsigned floor = measure(bench, &what), floor_xdp = measure(bench, &xdp);
 
 	what.name = "empty TC program, packets made to differ";
@@ -259,8 +265,9 @@ static void measure_known(struct bench *bench, const struct bench_plan *plan)
 	struct bench_plan many = *plan;
 	struct bench_case hot = {"checkpoint known flow hot", "chq_in", .frame = TCP_TO(80, A),
 				 .how = {.at = LAN}, .flows = 1};
-	struct bench_case spread = {"checkpoint known flow spread", "chq_in", plan,
-				    TCP_TO(80, A), {.at = LAN}, .flows = FLOWS_SPREAD};
+	struct bench_case spread = {
+		"checkpoint known flow spread", "chq_in", plan, TCP_TO(80, A), {.at = LAN},
+		.flows = FLOWS_SPREAD};
 	struct bench_plan one = *plan;
 	char from[INET_ADDRSTRLEN], to[INET_ADDRSTRLEN];
 
@@ -281,10 +288,18 @@ static void measure_known(struct bench *bench, const struct bench_plan *plan)
 
 static void measure_out(struct bench *bench)
 {
-	struct bench_plan own = {.packets = FLOWS_SPREAD, .sources = 1, .source_first = 0xc0000201,
-				 .targets = 65536, .target_first = WORLD_FIRST, .vary_port = 1};
-	struct bench_case known = {"checkpoint out, own known flow spread", "chq_out", &own,
-				   TCP_TO(80, A), {.at = WAN, .leaves = true}, .flows = FLOWS_SPREAD};
+	struct bench_plan own = {.packets = FLOWS_SPREAD,
+				 .sources = 1,
+				 .source_first = 0xc0000201,
+				 .targets = 65536,
+				 .target_first = WORLD_FIRST,
+				 .vary_port = 1};
+	struct bench_case known = {"checkpoint out, own known flow spread",
+				   "chq_out",
+				   &own,
+				   TCP_TO(80, A),
+				   {.at = WAN, .leaves = true},
+				   .flows = FLOWS_SPREAD};
 	struct bench_case inside = {"checkpoint out, forwarded to inside", "chq_out",
 				    .frame = TCP_TO(80, A),
 				    .how = {.at = LAN, .leaves = true, .from = WAN}, .flows = 1};
@@ -301,11 +316,14 @@ static void measure_out(struct bench *bench)
 static void measure_ipv6(struct bench *bench)
 {
 	struct bench_case hot = {"checkpoint known flow hot, IPv6", "chq_in",
-				 .frame = {.from = DB6, .to = WORLD6, .protocol = IPPROTO_UDP,
-					   .sport = 5, .dport = 6},
+				 .frame = {.from = DB6,
+					   .to = WORLD6,
+					   .protocol = IPPROTO_UDP,
+					   .sport = 5,
+					   .dport = 6},
 				 .how = {.at = LAN}, .flows = 1};
-	struct frame reply = {.from = WORLD6, .to = DB6, .protocol = IPPROTO_UDP, .sport = 6,
-			      .dport = 5};
+	struct frame reply = {
+		.from = WORLD6, .to = DB6, .protocol = IPPROTO_UDP, .sport = 6, .dport = 5};
 	struct sending back = {.at = WAN};
 	struct outcome seen;
 
@@ -317,10 +335,15 @@ static void measure_ipv6(struct bench *bench)
 static void measure_new(struct bench *bench, const struct bench_plan *plan)
 {
 	struct bench_plan fresh = *plan;
-	struct bench_case allowed = {"checkpoint new flow", "chq_in", &fresh, TCP_TO(80, S),
-				     {.at = LAN}, .clears = true};
-	struct bench_case denied = {"checkpoint denied flow, first packet", "chq_in", &fresh,
-				    TCP_TO(81, S), {.at = LAN}, .want = 2, .clears = true};
+	struct bench_case allowed = {"checkpoint new flow", "chq_in",	 &fresh,
+				     TCP_TO(80, S),	    {.at = LAN}, .clears = true};
+	struct bench_case denied = {"checkpoint denied flow, first packet",
+				    "chq_in",
+				    &fresh,
+				    TCP_TO(81, S),
+				    {.at = LAN},
+				    .want = 2,
+				    .clears = true};
 
 	fresh.packets = 0;
 	allowed.flows = denied.flows = bench->packets;
@@ -330,10 +353,15 @@ static void measure_new(struct bench *bench, const struct bench_plan *plan)
 
 static void measure_denied(struct bench *bench, const struct bench_plan *plan)
 {
-	struct bench_case hot = {"checkpoint denied flow hot", "chq_in", .frame = TCP_TO(81, S),
-				 .how = {.at = LAN}, .want = 2, .flows = 1};
-	struct bench_case spread = {"checkpoint denied flow spread", "chq_in", plan,
-				    TCP_TO(81, S), {.at = LAN}, .want = 2, .flows = FLOWS_SPREAD};
+	struct bench_case hot = {"checkpoint denied flow hot", "chq_in",  .frame = TCP_TO(81, S),
+				 .how = {.at = LAN},	       .want = 2, .flows = 1};
+	struct bench_case spread = {"checkpoint denied flow spread",
+				    "chq_in",
+				    plan,
+				    TCP_TO(81, S),
+				    {.at = LAN},
+				    .want = 2,
+				    .flows = FLOWS_SPREAD};
 	char from[INET_ADDRSTRLEN], to[INET_ADDRSTRLEN];
 
 	hot_frame(plan, &hot.frame, from, to);
@@ -344,16 +372,24 @@ static void measure_denied(struct bench *bench, const struct bench_plan *plan)
 
 static void measure_gate(struct bench *bench)
 {
-	struct bench_plan listed = {.packets = FLOWS_SPREAD, .sources = 65536,
-				    .source_first = 0xcb000000, .targets = 1,
+	struct bench_plan listed = {.packets = FLOWS_SPREAD,
+				    .sources = 65536,
+				    .source_first = 0xcb000000,
+				    .targets = 1,
 				    .target_first = 0x0a0a0006};
 	struct bench_plan others = listed;
-	struct bench_case drop = {"gate drop hot", "chq_gate",
+	struct bench_case drop = {"gate drop hot",
+				  "chq_gate",
 				  .frame = {.from = "203.0.0.1", .to = DB, .dport = 80},
-				  .how = {.at = WAN, .gate = true}, .want = 1, .flows = 1};
-	struct bench_case pass = {"gate pass hot", "chq_gate",
+				  .how = {.at = WAN, .gate = true},
+				  .want = 1,
+				  .flows = 1};
+	struct bench_case pass = {"gate pass hot",
+				  "chq_gate",
 				  .frame = {.from = "198.51.100.1", .to = DB, .dport = 80},
-				  .how = {.at = WAN, .gate = true}, .want = 2, .flows = 1};
+				  .how = {.at = WAN, .gate = true},
+				  .want = 2,
+				  .flows = 1};
 
 	others.source_first = 0xc6330000;
 	gateway_deny(bench->gateway, "203.0.0.0/16");
@@ -368,38 +404,52 @@ static void measure_gate(struct bench *bench)
 	measure(bench, &pass);
 }
 
-/* Debian's xdp-filter, dropping one source address, beside the gate. */
+/* Debian's xdp-filter: its program that denies addresses, with one source denied. */
+static struct bpf_object *xdp_filter_load(const char *path, uint32_t source)
+{
+	int cpus = libbpf_num_possible_cpus();
+	uint32_t source_be = htonl(source);
+	struct bpf_object *object = bpf_object__open_file(path, NULL);
+	uint64_t flags[cpus];
+	struct bpf_map *map;
+
+	if (!object)
+		return NULL;
+	bpf_object__for_each_map(map, object) bpf_map__set_pin_path(map, NULL);
+	if (bpf_object__load(object)) {
+		bpf_object__close(object);
+		return NULL;
+	}
+	for (int cpu = 0; cpu < cpus; cpu++)
+		flags[cpu] = 0x3f; /* as source and target, whatever the protocol */
+	assert(!bpf_map_update_elem(bpf_object__find_map_fd_by_name(object, "filter_ipv4"),
+				    &source_be, flags, BPF_ANY));
+	return object;
+}
+
 static void measure_xdp_filter(struct bench *bench)
 {
-	static const char path[] = "/usr/lib/" DEBIAN_ARCH "/bpf/xdpfilt_dny_ip.o";
-	struct bench_case drop = {"xdp-filter drop hot", NULL,
+	struct bench_case drop = {"xdp-filter drop hot",
+				  NULL,
 				  .frame = {.from = "203.0.0.1", .to = DB, .dport = 80},
-				  .how = {.at = WAN, .gate = true}, .want = 1, .flows = 1};
+				  .how = {.at = WAN, .gate = true},
+				  .want = 1,
+				  .flows = 1};
 	struct bpf_object *object;
-	struct bpf_program *program;
-	int map, cpus = libbpf_num_possible_cpus();
-	uint64_t flags[cpus];
+	glob_t found;
 
-	if (access(path, R_OK)) {
-		fprintf(stderr, "xdp-filter is not installed (package xdp-tools): no line for it\n");
+	if (glob("/usr/lib/*/bpf/xdpfilt_dny_ip.o", 0, NULL, &found)) {
+		fprintf(stderr,
+			"xdp-filter is not installed (package xdp-tools): no line for it\n");
 		return;
 	}
-	object = bpf_object__open_file(path, NULL);
-	assert(object);
-	bpf_map__set_pin_path(bpf_object__find_map_by_name(object, "xdp_stats_map"), NULL);
-	bpf_map__set_pin_path(bpf_object__find_map_by_name(object, "filter_ipv4"), NULL);
-	bpf_map__set_pin_path(bpf_object__find_map_by_name(object, "filter_ipv6"), NULL);
-	program = bpf_object__next_program(object, NULL);
-	bpf_program__set_type(program, BPF_PROG_TYPE_XDP);
-	if (bpf_object__load(object)) {
+	object = xdp_filter_load(found.gl_pathv[0], 0xcb000001);
+	globfree(&found);
+	if (!object) {
 		fprintf(stderr, "xdp-filter does not load here: no line for it\n");
 		return;
 	}
-	for (int cpu = 0; cpu < cpus; cpu++)
-		flags[cpu] = 1; /* sources */
-	map = bpf_object__find_map_fd_by_name(object, "filter_ipv4");
-	assert(!bpf_map_update_elem(map, &(uint32_t){htonl(0xcb000001)}, flags, BPF_ANY));
-	measure_program(bench, &drop, bpf_program__fd(program), 0);
+	measure_program(bench, &drop, bpf_program__fd(bpf_object__next_program(object, NULL)), 0);
 	bpf_object__close(object);
 }
 
@@ -410,14 +460,23 @@ static void measure_policy(struct bench *bench, const struct bench_plan *plan)
 	measure_new(bench, plan);
 }
 
+/* Only what is wrong: xdp-filter's object has sections that libbpf remarks upon. */
+static int say_warnings(enum libbpf_print_level level, const char *format, va_list args)
+{
+	return level == LIBBPF_WARN ? vfprintf(stderr, format, args) : 0;
+}
+
 static int bench_open(struct bench *bench)
 {
-	int err = gateway_new(UNPROVEN, &bench->gateway);
+	int err;
 
+	libbpf_set_print(say_warnings);
+	err = gateway_new(UNPROVEN, &bench->gateway);
 	if (err)
 		return err;
 	bench->helper = bench_packet__open_and_load();
-	bench->ring = ring_buffer__new(gateway_map(bench->gateway, "chq_events"), ignore, NULL, NULL);
+	bench->ring =
+		ring_buffer__new(gateway_map(bench->gateway, "chq_events"), ignore, NULL, NULL);
 	if (!bench->helper || !bench->ring)
 		return -1;
 	gateway_reset(bench->gateway);
@@ -439,18 +498,25 @@ int main(int argc, char **argv)
 			      .packets = argc > 2 ? atoi(argv[2]) : 1000000,
 			      .words = argc > 3 ? argv[3] : "",
 			      .identities = 10};
-	struct bench_plan few = {.packets = FLOWS_SPREAD, .sources = 1, .source_first = 0x0a0a0005,
-				 .targets = 65536, .target_first = WORLD_FIRST, .vary_port = 1};
-	struct bench_plan many = {.packets = FLOWS_SPREAD, .sources = MANY / 2,
-				  .source_first = MANY_FIRST, .targets = MANY / 2,
-				  .target_first = MANY_FIRST + MANY / 2, .vary_port = 1};
+	struct bench_plan few = {.packets = FLOWS_SPREAD,
+				 .sources = 1,
+				 .source_first = 0x0a0a0005,
+				 .targets = 65536,
+				 .target_first = WORLD_FIRST,
+				 .vary_port = 1};
+	struct bench_plan many = {.packets = FLOWS_SPREAD,
+				  .sources = MANY / 2,
+				  .source_first = MANY_FIRST,
+				  .targets = MANY / 2,
+				  .target_first = MANY_FIRST + MANY / 2,
+				  .vary_port = 1};
 
 	if (bench.rounds < 1 || bench.rounds > ROUNDS_MAX || bench_open(&bench)) {
 		fprintf(stderr, "bench-packet: 1 to %d rounds, and root\n", ROUNDS_MAX);
 		return 1;
 	}
-	fprintf(stderr, "%-44s %10s %8s %8s %8s\n", "ns a packet", "identities", "flows",
-		"median", "min");
+	fprintf(stderr, "%-44s %10s %8s %8s %8s\n", "ns a packet", "identities", "flows", "median",
+		"min");
 	measure_floor(&bench, &few);
 	measure_policy(&bench, &few);
 	measure_ipv6(&bench);

@@ -187,7 +187,7 @@ static void put_ethernet(struct writer *out, const struct frame *frame, uint16_t
 	if (frame->multicast)
 		eth[0] = 0x33;
 	memset(eth + 6, 0x06, 6);
-	for (int i = 0; i < 4 && frame->vlans[i]; i++) {
+	for (int i = 0; i < 3 && frame->vlans[i]; i++) {
 		uint8_t *tag = put(out, 4);
 
 		put16(tag, frame->vlans[i + 1] ? 0x88a8 : 0x8100);

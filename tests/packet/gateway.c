@@ -304,8 +304,8 @@ static void crowd_add(const int *fds, uint32_t first, uint32_t count, uint32_t i
 {
 	struct chq_decision allowed = {.origin = ORIGIN_HTTP, .reason = CHQ_PASS_ALLOWED};
 	struct chq_entry one = entry(1000 + i, 100 + i, CHQ_KIND_ENDPOINT);
-	struct chq_pair pair = {.subject = 100 + i, .peer = 100 + (i + 7919) % count,
-				.direction = CHQ_EGRESS};
+	struct chq_pair pair = {
+		.subject = 100 + i, .peer = 100 + (i + 7919) % count, .direction = CHQ_EGRESS};
 	struct chq_ruleset rules = otherwise(100 + i, CHQ_DROP_NO_RULE, 0);
 	struct chq_prefix prefix = {.length_bits = 124};
 	struct chq_addr addr;
@@ -318,8 +318,6 @@ static void crowd_add(const int *fds, uint32_t first, uint32_t count, uint32_t i
 	put(fds[1], &prefix, &one);
 	put(fds[2], &pair, &rules);
 	put_rule(fds[3], 100 + i, HTTP, allowed);
-	put_rule(fds[3], 100 + i, DENIED_PORT,
-		 (struct chq_decision){.origin = ORIGIN_DENIED, .reason = CHQ_DROP_DENIED});
 }
 
 void gateway_crowd(struct gateway *gw, uint32_t first, uint32_t count)
@@ -330,7 +328,7 @@ void gateway_crowd(struct gateway *gw, uint32_t first, uint32_t count)
 	int fds[4];
 
 	hosts.entries = prefixes.entries = pairs.entries = count + 64;
-	rules.entries = 2 * count + 64;
+	rules.entries = count + 64;
 	fds[0] = inner_new(gw->tc->maps.chq_hosts, slot, &hosts);
 	fds[1] = inner_new(gw->tc->maps.chq_prefixes, slot, &prefixes);
 	fds[2] = inner_new(gw->tc->maps.chq_pairs, slot, &pairs);
@@ -378,7 +376,8 @@ static void config_default(struct chq_config *config)
 static void clear(struct bpf_map *map)
 {
 	enum { BATCH = 4096 };
-	static uint8_t keys[BATCH * sizeof(struct chq_flow6)], values[BATCH * sizeof(struct chq_flow)];
+	static uint8_t keys[BATCH * sizeof(struct chq_flow6)],
+		values[BATCH * sizeof(struct chq_flow)];
 	uint32_t batch, count;
 	int err;
 

@@ -71,8 +71,8 @@ void gateway_forget(struct gateway *gateway);
 
 /*
  * A generation with `count` more endpoints from the address `first` on, each an identity and a
- * class of its own with a pair and a rule towards another; and as many prefixes. All may use
- * TCP 80 among themselves, and are denied 81.
+ * class of its own with a pair and a rule set towards another; and as many prefixes. Among
+ * themselves all may use TCP 80, by a rule of both ends, and nothing else.
  */
 void gateway_crowd(struct gateway *gateway, uint32_t first, uint32_t count);
 

@@ -6,10 +6,10 @@
 
 #include "steps.h"
 
-#define FROM(from_, ...) .frame = {.from = (from_), .to = DB, .dport = 80, __VA_ARGS__}
+#define FROM(from_, ...)  .frame = {.from = (from_), .to = DB, .dport = 80, __VA_ARGS__}
 #define FROM6(from_, ...) .frame = {.from = (from_), .to = DB6, .dport = 80, __VA_ARGS__}
-#define DROPS CHQ_DROP_DENY_LIST, IS(DROP)
-#define PASSES CHQ_PASS_JUDGED, NO_EVENT
+#define DROPS		  CHQ_DROP_DENY_LIST, IS(DROP)
+#define PASSES		  CHQ_PASS_JUDGED, NO_EVENT
 
 static void test_deny_list(void **state)
 {
@@ -26,14 +26,18 @@ static void test_deny_list(void **state)
 		{"past it", GATE(WAN), FROM("192.0.2.132", .hops = 64), PASSES},
 		{"with a tag", GATE(WAN), FROM("203.0.113.7", .vlans = {20}), DROPS},
 		{"with two", GATE(WAN), FROM("203.0.113.7", .vlans = {20, 30}), DROPS},
-		{"with three: the checkpoint drops it", GATE(WAN), FROM("203.0.113.7", .vlans = {20, 30, 40}), PASSES},
-		{"with options", GATE(WAN), FROM("203.0.113.7", .options = {1}, .options_bytes = 4), DROPS},
-		{"a fragment", GATE(WAN), FROM("203.0.113.7", .fragment_bytes = 800, .payload_bytes = 8), DROPS},
+		{"with three: the checkpoint drops it", GATE(WAN),
+		 FROM("203.0.113.7", .vlans = {20, 30, 40}), PASSES},
+		{"with options", GATE(WAN), FROM("203.0.113.7", .options = {1}, .options_bytes = 4),
+		 DROPS},
+		{"a fragment", GATE(WAN),
+		 FROM("203.0.113.7", .fragment_bytes = 800, .payload_bytes = 8), DROPS},
 		{"ipv6", GATE(WAN), FROM6("2001:db8:bad::1", .hops = 64), DROPS},
 		{"ipv6, one address", GATE(WAN), FROM6("2001:db8:1::bad", .hops = 64), DROPS},
 		{"ipv6, another", GATE(WAN), FROM6("2001:db8:1::bae", .hops = 64), PASSES},
 		{"ipv6 with a tag", GATE(WAN), FROM6("2001:db8:bad::1", .vlans = {20}), DROPS},
-		{"arp", GATE(WAN), .frame = {.from = WEB, .ethertype = 0x0806, .payload_bytes = 28}, PASSES},
+		{"arp", GATE(WAN), .frame = {.from = WEB, .ethertype = 0x0806, .payload_bytes = 28},
+		 PASSES},
 		{"cut", GATE(WAN), FROM("203.0.113.7", .cut_bytes = 21), PASSES},
 	};
 	gateway_deny(*state, "203.0.113.0/24");
@@ -51,7 +55,8 @@ static void test_lists_belong_to_generations(void **state)
 		{"listed", GATE(WAN), FROM("203.0.113.7", .hops = 64), DROPS},
 	};
 	static const struct step after[] = {
-		{"not in the next one", GATE(WAN), FROM("203.0.113.7", .hops = 64), PASSES, .flip = 2},
+		{"not in the next one", GATE(WAN), FROM("203.0.113.7", .hops = 64), PASSES,
+		 .flip = 2},
 	};
 
 	gateway_deny(*state, "203.0.113.0/24");

@@ -7,27 +7,40 @@
 
 #include "steps.h"
 
-#define TCP(from_, to_, dport_) .frame = {.from = (from_), .to = (to_), .sport = 40000, .dport = (dport_)}
-#define SEG(from_, sport_, to_, dport_, flags_) .frame = {.from = (from_), .to = (to_), .sport = (sport_), .dport = (dport_), .flags = (flags_)}
+#define TCP(from_, to_, dport_) \
+	.frame = {.from = (from_), .to = (to_), .sport = 40000, .dport = (dport_)}
+#define SEG(from_, sport_, to_, dport_, flags_) \
+	.frame = {.from = (from_),              \
+		  .to = (to_),                  \
+		  .sport = (sport_),            \
+		  .dport = (dport_),            \
+		  .flags = (flags_)}
 
 static void test_both_directions(void **state)
 {
 	static const struct step steps[] = {
-		{"no policy selects either", AT(LAN), TCP(DB, WORLD, 9), CHQ_PASS_NO_POLICY, IS(NEW)},
+		{"no policy selects either", AT(LAN), TCP(DB, WORLD, 9), CHQ_PASS_NO_POLICY,
+		 IS(NEW)},
 		{"egress allows", AT(LAN), TCP(WEB, WORLD, 80), CHQ_PASS_ALLOWED, IS(NEW)},
 		{"egress denies", AT(LAN), TCP(WEB, WORLD, 81), CHQ_DROP_DENIED},
 		{"egress has no rule", AT(LAN), TCP(WEB, WORLD, 83), CHQ_DROP_NO_RULE},
 		{"ingress allows", AT(WAN), TCP(WORLD, WEB, 443), CHQ_PASS_ALLOWED, IS(NEW)},
 		{"ingress has no rule", AT(WAN), TCP(WORLD, WEB, 80), CHQ_DROP_NO_RULE},
 		{"a pair says otherwise", AT(LAN), TCP(DB, WEB, 80), CHQ_PASS_ALLOWED, IS(NEW)},
-		{"egress allows, ingress of the gateway does not", AT(LAN), TCP(WEB, OWN, 80), CHQ_DROP_NO_RULE},
+		{"egress allows, ingress of the gateway does not", AT(LAN), TCP(WEB, OWN, 80),
+		 CHQ_DROP_NO_RULE},
 		{"management", AT(WAN), TCP(WORLD, OWN_WAN, 22), CHQ_PASS_MANAGEMENT, IS(NEW)},
 		{"allowed, ipv6", AT(LAN), TCP(WEB6, WORLD6, 80), CHQ_PASS_ALLOWED, IS(NEW)},
 		{"denied, ipv6", AT(LAN), TCP(WEB6, WORLD6, 81), CHQ_DROP_DENIED},
 		{"ingress, ipv6", AT(WAN), TCP(WORLD6, WEB6, 443), CHQ_PASS_ALLOWED, IS(NEW)},
-		{"the protocol counts", AT(LAN), .frame = {.from = WEB, .to = WORLD, .protocol = IPPROTO_UDP, .dport = 80}, CHQ_DROP_NO_RULE},
-		{"icmp by its type", AT(LAN), .frame = {.from = WEB, .to = WORLD, .protocol = IPPROTO_ICMP, .type = 13}, CHQ_DROP_NO_RULE},
-		{"a peer behind the tunnel", AT(TUN), TCP(PEER, DB, 5), CHQ_PASS_NO_POLICY, IS(NEW)},
+		{"the protocol counts", AT(LAN),
+		 .frame = {.from = WEB, .to = WORLD, .protocol = IPPROTO_UDP, .dport = 80},
+		 CHQ_DROP_NO_RULE},
+		{"icmp by its type", AT(LAN),
+		 .frame = {.from = WEB, .to = WORLD, .protocol = IPPROTO_ICMP, .type = 13},
+		 CHQ_DROP_NO_RULE},
+		{"a peer behind the tunnel", AT(TUN), TCP(PEER, DB, 5), CHQ_PASS_NO_POLICY,
+		 IS(NEW)},
 	};
 
 	WALK_EACH(state, steps);
@@ -61,11 +74,15 @@ static void test_event_carries(void **state)
 static void test_audit(void **state)
 {
 	static const struct step steps[] = {
-		{"would be denied", AT(LAN), TCP(WATCHED, WORLD, 81), CHQ_PASS_AUDIT, IS(AUDIT), CHQ_DROP_DENIED},
+		{"would be denied", AT(LAN), TCP(WATCHED, WORLD, 81), CHQ_PASS_AUDIT, IS(AUDIT),
+		 CHQ_DROP_DENIED},
 		{"its flow is known", AT(LAN), TCP(WATCHED, WORLD, 81), CHQ_PASS_KNOWN, NO_EVENT},
-		{"has no rule", AT(LAN), TCP(WATCHED, WORLD, 83), CHQ_PASS_AUDIT, IS(AUDIT), CHQ_DROP_NO_RULE},
-		{"allowed all the same", AT(LAN), TCP(WATCHED, WORLD, 80), CHQ_PASS_ALLOWED, IS(NEW)},
-		{"the other end's policy drops for good", AT(LAN), TCP(WATCHED, OWN, 81), CHQ_DROP_NO_RULE},
+		{"has no rule", AT(LAN), TCP(WATCHED, WORLD, 83), CHQ_PASS_AUDIT, IS(AUDIT),
+		 CHQ_DROP_NO_RULE},
+		{"allowed all the same", AT(LAN), TCP(WATCHED, WORLD, 80), CHQ_PASS_ALLOWED,
+		 IS(NEW)},
+		{"the other end's policy drops for good", AT(LAN), TCP(WATCHED, OWN, 81),
+		 CHQ_DROP_NO_RULE},
 	};
 
 	WALK(state, steps);
@@ -75,19 +92,26 @@ static void test_spoofing(void **state)
 {
 	static const struct step steps[] = {
 		{"endpoint from outside", AT(WAN), TCP(DB, WORLD, 80), CHQ_DROP_SPOOFED_ENDPOINT},
-		{"endpoint from the tunnel", AT(TUN), TCP(DB, WORLD, 80), CHQ_DROP_SPOOFED_ENDPOINT},
-		{"endpoint from outside, ipv6", AT(WAN), TCP(DB6, WORLD6, 80), CHQ_DROP_SPOOFED_ENDPOINT},
-		{"endpoint of another port", AT(LAN), TCP(PINNED, WORLD, 80), CHQ_DROP_SPOOFED_ENDPOINT},
-		{"endpoint of its port", AT(LAN2), TCP(PINNED, WORLD, 80), CHQ_PASS_NO_POLICY, IS(NEW)},
+		{"endpoint from the tunnel", AT(TUN), TCP(DB, WORLD, 80),
+		 CHQ_DROP_SPOOFED_ENDPOINT},
+		{"endpoint from outside, ipv6", AT(WAN), TCP(DB6, WORLD6, 80),
+		 CHQ_DROP_SPOOFED_ENDPOINT},
+		{"endpoint of another port", AT(LAN), TCP(PINNED, WORLD, 80),
+		 CHQ_DROP_SPOOFED_ENDPOINT},
+		{"endpoint of its port", AT(LAN2), TCP(PINNED, WORLD, 80), CHQ_PASS_NO_POLICY,
+		 IS(NEW)},
 		{"peer from outside", AT(WAN), TCP(PEER, DB, 80), CHQ_DROP_SPOOFED_PEER},
 		{"peer from inside", AT(LAN), TCP(PEER, DB, 80), CHQ_DROP_SPOOFED_PEER},
 		{"peer from outside, ipv6", AT(WAN), TCP(PEER6, DB6, 80), CHQ_DROP_SPOOFED_PEER},
 		{"own from outside", AT(WAN), TCP(OWN_WAN, DB, 80), CHQ_DROP_SPOOFED_OWN},
 		{"own from inside", AT(LAN), TCP(OWN, WORLD, 80), CHQ_DROP_SPOOFED_OWN},
 		{"own from inside, ipv6", AT(LAN), TCP(OWN6, WORLD6, 80), CHQ_DROP_SPOOFED_OWN},
-		{"endpoint from an unguarded interface", OUT(WAN, ODD), TCP(DB, WORLD, 80), CHQ_DROP_SPOOFED_ENDPOINT},
-		{"the gateway in an endpoint's name", OUT(WAN, HERE), TCP(DB, WORLD, 80), CHQ_DROP_SPOOFED_ENDPOINT},
-		{"the gateway in a peer's name", OUT(LAN, HERE), TCP(PEER, DB, 80), CHQ_DROP_SPOOFED_PEER},
+		{"endpoint from an unguarded interface", OUT(WAN, ODD), TCP(DB, WORLD, 80),
+		 CHQ_DROP_SPOOFED_ENDPOINT},
+		{"the gateway in an endpoint's name", OUT(WAN, HERE), TCP(DB, WORLD, 80),
+		 CHQ_DROP_SPOOFED_ENDPOINT},
+		{"the gateway in a peer's name", OUT(LAN, HERE), TCP(PEER, DB, 80),
+		 CHQ_DROP_SPOOFED_PEER},
 		{"world from inside", AT(LAN), TCP(WORLD, WORLD2, 80), CHQ_PASS_NO_POLICY, IS(NEW)},
 	};
 
@@ -97,15 +121,19 @@ static void test_spoofing(void **state)
 static void test_where_it_leaves(void **state)
 {
 	static const struct step steps[] = {
-		{"judged where it came in", OUT(WAN, LAN), TCP(WEB, WORLD, 81), CHQ_PASS_JUDGED, NO_EVENT},
+		{"judged where it came in", OUT(WAN, LAN), TCP(WEB, WORLD, 81), CHQ_PASS_JUDGED,
+		 NO_EVENT},
 		{"not judged there", OUT(LAN, ODD), TCP(WORLD, WEB, 80), CHQ_DROP_NO_RULE},
-		{"not judged there, allowed", OUT(LAN, ODD), TCP(WORLD, WEB, 443), CHQ_PASS_ALLOWED, IS(NEW)},
+		{"not judged there, allowed", OUT(LAN, ODD), TCP(WORLD, WEB, 443), CHQ_PASS_ALLOWED,
+		 IS(NEW)},
 		{"known there", OUT(LAN, ODD), TCP(WORLD, WEB, 443), CHQ_PASS_KNOWN, NO_EVENT},
-		{"its reply comes in by a port", AT(LAN), SEG(WEB, 443, WORLD, 40000, S | A), CHQ_PASS_KNOWN, NO_EVENT},
+		{"its reply comes in by a port", AT(LAN), SEG(WEB, 443, WORLD, 40000, S | A),
+		 CHQ_PASS_KNOWN, NO_EVENT},
 	};
 	struct chq_link dead = {.port = 1, .live = 0, .role = CHQ_INSIDE};
 	static const struct step lost[] = {
-		{"its checkpoint is gone: judged here", OUT(WAN, LAN), TCP(WEB, WORLD, 81), CHQ_DROP_DENIED},
+		{"its checkpoint is gone: judged here", OUT(WAN, LAN), TCP(WEB, WORLD, 81),
+		 CHQ_DROP_DENIED},
 	};
 
 	WALK(state, steps);
@@ -118,18 +146,34 @@ static void test_translation(void **state)
 {
 	static const struct step steps[] = {
 		{"web asks", AT(LAN), SEG(WEB, 5, WORLD, 80, S), CHQ_PASS_ALLOWED, IS(NEW)},
-		{"and leaves as the gateway", OUT(WAN, LAN), SEG(OWN_WAN, 1005, WORLD, 80, S), CHQ_PASS_JUDGED, NO_EVENT},
-		{"the answer arrives", AT(WAN), SEG(WORLD, 80, OWN_WAN, 1005, S | A), CHQ_PASS_TRANSLATED, NO_EVENT},
-		{"and leaves to web", OUT(LAN, WAN), SEG(WORLD, 80, WEB, 5, S | A), CHQ_PASS_KNOWN, NO_EVENT},
-		{"web acks", AT(LAN), .frame = {.from = WEB, .to = WORLD, .sport = 5, .dport = 80, .flags = A, .ack = 1}, CHQ_PASS_KNOWN, NO_EVENT},
-		{"as the gateway", OUT(WAN, LAN), .frame = {.from = OWN_WAN, .to = WORLD, .sport = 1005, .dport = 80, .flags = A, .ack = 1}, CHQ_PASS_JUDGED, NO_EVENT},
+		{"and leaves as the gateway", OUT(WAN, LAN), SEG(OWN_WAN, 1005, WORLD, 80, S),
+		 CHQ_PASS_JUDGED, NO_EVENT},
+		{"the answer arrives", AT(WAN), SEG(WORLD, 80, OWN_WAN, 1005, S | A),
+		 CHQ_PASS_TRANSLATED, NO_EVENT},
+		{"and leaves to web", OUT(LAN, WAN), SEG(WORLD, 80, WEB, 5, S | A), CHQ_PASS_KNOWN,
+		 NO_EVENT},
+		{"web acks", AT(LAN),
+		 .frame = {.from = WEB, .to = WORLD, .sport = 5, .dport = 80, .flags = A, .ack = 1},
+		 CHQ_PASS_KNOWN, NO_EVENT},
+		{"as the gateway", OUT(WAN, LAN),
+		 .frame = {.from = OWN_WAN,
+			   .to = WORLD,
+			   .sport = 1005,
+			   .dport = 80,
+			   .flags = A,
+			   .ack = 1},
+		 CHQ_PASS_JUDGED, NO_EVENT},
 	};
 	static const struct step after[] = {
-		{"closed: the reply arrives still", AT(WAN), SEG(WORLD, 80, OWN_WAN, 1005, A), CHQ_PASS_TRANSLATED, ANY_EVENT, .flip_close = 2},
-		{"closed: and does not reach web", OUT(LAN, WAN), SEG(WORLD, 80, WEB, 5, A), CHQ_DROP_NO_RULE},
+		{"closed: the reply arrives still", AT(WAN), SEG(WORLD, 80, OWN_WAN, 1005, A),
+		 CHQ_PASS_TRANSLATED, ANY_EVENT, .flip_close = 2},
+		{"closed: and does not reach web", OUT(LAN, WAN), SEG(WORLD, 80, WEB, 5, A),
+		 CHQ_DROP_NO_RULE},
 		{"nobody's reply", AT(WAN), SEG(WORLD, 80, OWN_WAN, 1006, A), CHQ_DROP_NO_RULE},
-		{"translated to whom nobody judged", OUT(LAN, WAN), SEG(WORLD, 80, WEB, 7, A), CHQ_DROP_NO_RULE},
-		{"what was judged before and is judged again", OUT(LAN, WAN), TCP(WORLD, WEB, 443), CHQ_PASS_ALLOWED, IS(NEW)},
+		{"translated to whom nobody judged", OUT(LAN, WAN), SEG(WORLD, 80, WEB, 7, A),
+		 CHQ_DROP_NO_RULE},
+		{"what was judged before and is judged again", OUT(LAN, WAN), TCP(WORLD, WEB, 443),
+		 CHQ_PASS_ALLOWED, IS(NEW)},
 	};
 
 	assert_false(gateway_translates(*state, WAN));
@@ -142,14 +186,54 @@ static void test_translation(void **state)
 static void test_translated_udp_and_ping(void **state)
 {
 	static const struct step steps[] = {
-		{"ping", AT(LAN), .frame = {.from = WEB, .to = WORLD, .protocol = IPPROTO_ICMP, .type = 8, .id = 3}, CHQ_PASS_ALLOWED, IS(NEW)},
-		{"as the gateway", OUT(WAN, LAN), .frame = {.from = OWN_WAN, .to = WORLD, .protocol = IPPROTO_ICMP, .type = 8, .id = 4}, CHQ_PASS_JUDGED, NO_EVENT},
-		{"its reply", AT(WAN), .frame = {.from = WORLD, .to = OWN_WAN, .protocol = IPPROTO_ICMP, .type = 0, .id = 4}, CHQ_PASS_TRANSLATED, NO_EVENT},
-		{"to web", OUT(LAN, WAN), .frame = {.from = WORLD, .to = WEB, .protocol = IPPROTO_ICMP, .type = 0, .id = 3}, CHQ_PASS_KNOWN, NO_EVENT},
-		{"dns", AT(LAN), .frame = {.from = WEB, .to = WORLD, .protocol = IPPROTO_UDP, .sport = 3, .dport = 53}, CHQ_PASS_ALLOWED, IS(NEW)},
-		{"as the gateway", OUT(WAN, LAN), .frame = {.from = OWN_WAN, .to = WORLD, .protocol = IPPROTO_UDP, .sport = 4, .dport = 53}, CHQ_PASS_JUDGED, NO_EVENT},
-		{"its reply", AT(WAN), .frame = {.from = WORLD, .to = OWN_WAN, .protocol = IPPROTO_UDP, .sport = 53, .dport = 4}, CHQ_PASS_TRANSLATED, NO_EVENT},
-		{"to web", OUT(LAN, WAN), .frame = {.from = WORLD, .to = WEB, .protocol = IPPROTO_UDP, .sport = 53, .dport = 3}, CHQ_PASS_KNOWN, NO_EVENT},
+		{"ping", AT(LAN),
+		 .frame = {.from = WEB, .to = WORLD, .protocol = IPPROTO_ICMP, .type = 8, .id = 3},
+		 CHQ_PASS_ALLOWED, IS(NEW)},
+		{"as the gateway", OUT(WAN, LAN),
+		 .frame = {.from = OWN_WAN,
+			   .to = WORLD,
+			   .protocol = IPPROTO_ICMP,
+			   .type = 8,
+			   .id = 4},
+		 CHQ_PASS_JUDGED, NO_EVENT},
+		{"its reply", AT(WAN),
+		 .frame = {.from = WORLD,
+			   .to = OWN_WAN,
+			   .protocol = IPPROTO_ICMP,
+			   .type = 0,
+			   .id = 4},
+		 CHQ_PASS_TRANSLATED, NO_EVENT},
+		{"to web", OUT(LAN, WAN),
+		 .frame = {.from = WORLD, .to = WEB, .protocol = IPPROTO_ICMP, .type = 0, .id = 3},
+		 CHQ_PASS_KNOWN, NO_EVENT},
+		{"dns", AT(LAN),
+		 .frame = {.from = WEB,
+			   .to = WORLD,
+			   .protocol = IPPROTO_UDP,
+			   .sport = 3,
+			   .dport = 53},
+		 CHQ_PASS_ALLOWED, IS(NEW)},
+		{"as the gateway", OUT(WAN, LAN),
+		 .frame = {.from = OWN_WAN,
+			   .to = WORLD,
+			   .protocol = IPPROTO_UDP,
+			   .sport = 4,
+			   .dport = 53},
+		 CHQ_PASS_JUDGED, NO_EVENT},
+		{"its reply", AT(WAN),
+		 .frame = {.from = WORLD,
+			   .to = OWN_WAN,
+			   .protocol = IPPROTO_UDP,
+			   .sport = 53,
+			   .dport = 4},
+		 CHQ_PASS_TRANSLATED, NO_EVENT},
+		{"to web", OUT(LAN, WAN),
+		 .frame = {.from = WORLD,
+			   .to = WEB,
+			   .protocol = IPPROTO_UDP,
+			   .sport = 53,
+			   .dport = 3},
+		 CHQ_PASS_KNOWN, NO_EVENT},
 	};
 
 	WALK(state, steps);
@@ -159,7 +243,8 @@ static void test_translated_udp_and_ping(void **state)
 static void test_answer_is_no_translation(void **state)
 {
 	static const struct step steps[] = {
-		{"a rst of ours", OUT(WAN, WAN), SEG(OWN_WAN, 23, WORLD, 7, R | A), CHQ_PASS_JUDGED, NO_EVENT},
+		{"a rst of ours", OUT(WAN, WAN), SEG(OWN_WAN, 23, WORLD, 7, R | A), CHQ_PASS_JUDGED,
+		 NO_EVENT},
 		{"opens nothing", AT(WAN), SEG(WORLD, 7, OWN_WAN, 23, A), CHQ_DROP_NO_RULE},
 	};
 
@@ -170,9 +255,21 @@ static void test_answer_is_no_translation(void **state)
 static void test_segments_count(void **state)
 {
 	static const struct step steps[] = {
-		{"a packet of 40 segments", {.at = LAN, .segments = 40}, TCP(DB, WORLD, 80), CHQ_PASS_NO_POLICY, IS(NEW)},
-		{"its flow", {.at = LAN, .segments = 40}, TCP(DB, WORLD, 80), CHQ_PASS_KNOWN, NO_EVENT},
-		{"denied", {.at = LAN, .segments = 3}, TCP(WEB, WORLD, 81), CHQ_DROP_DENIED, IS(DROP)},
+		{"a packet of 40 segments",
+		 {.at = LAN, .segments = 40},
+		 TCP(DB, WORLD, 80),
+		 CHQ_PASS_NO_POLICY,
+		 IS(NEW)},
+		{"its flow",
+		 {.at = LAN, .segments = 40},
+		 TCP(DB, WORLD, 80),
+		 CHQ_PASS_KNOWN,
+		 NO_EVENT},
+		{"denied",
+		 {.at = LAN, .segments = 3},
+		 TCP(WEB, WORLD, 81),
+		 CHQ_DROP_DENIED,
+		 IS(DROP)},
 	};
 
 	WALK(state, steps);

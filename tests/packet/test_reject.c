@@ -7,28 +7,48 @@
 
 #include "steps.h"
 
-#define REFUSED(...) .frame = {.from = WEB, .to = WORLD, .sport = 5, .dport = 82, __VA_ARGS__}
+#define REFUSED(...)  .frame = {.from = WEB, .to = WORLD, .sport = 5, .dport = 82, __VA_ARGS__}
 #define REFUSED6(...) .frame = {.from = WEB6, .to = WORLD6, .sport = 5, .dport = 82, __VA_ARGS__}
 
 static void test_who_is_answered(void **state)
 {
 	static const struct step steps[] = {
 		{"syn", AT(LAN), REFUSED(.flags = S), CHQ_DROP_DENIED, IS(DROP), .answered = true},
-		{"syn again", AT(LAN), REFUSED(.flags = S), CHQ_DROP_DENIED, IS(DROP), .answered = true},
-		{"syn, ipv6", AT(LAN), REFUSED6(.flags = S), CHQ_DROP_DENIED, IS(DROP), .answered = true},
-		{"udp", AT(LAN), REFUSED(.protocol = IPPROTO_UDP), CHQ_DROP_DENIED, IS(DROP), .answered = true},
-		{"udp, ipv6", AT(LAN), REFUSED6(.protocol = IPPROTO_UDP), CHQ_DROP_DENIED, IS(DROP), .answered = true},
+		{"syn again", AT(LAN), REFUSED(.flags = S), CHQ_DROP_DENIED, IS(DROP),
+		 .answered = true},
+		{"syn, ipv6", AT(LAN), REFUSED6(.flags = S), CHQ_DROP_DENIED, IS(DROP),
+		 .answered = true},
+		{"udp", AT(LAN), REFUSED(.protocol = IPPROTO_UDP), CHQ_DROP_DENIED, IS(DROP),
+		 .answered = true},
+		{"udp, ipv6", AT(LAN), REFUSED6(.protocol = IPPROTO_UDP), CHQ_DROP_DENIED, IS(DROP),
+		 .answered = true},
 		{"a rst is not", AT(LAN), REFUSED(.flags = R), CHQ_DROP_DENIED},
-		{"a fragment is not", AT(LAN), REFUSED(.protocol = IPPROTO_UDP, .more = true, .payload_bytes = 1000), CHQ_DROP_DENIED},
-		{"what another rule denies is not", AT(LAN), .frame = {.from = WEB, .to = WORLD, .dport = 81}, CHQ_DROP_DENIED},
-		{"by the port's wish, also without a rule", AT(LAN2), .frame = {.from = WEB, .to = WORLD, .dport = 83}, CHQ_DROP_NO_RULE, IS(DROP), .answered = true},
-		{"ping, by the port's wish", AT(LAN2), .frame = {.from = DB, .to = OWN, .protocol = IPPROTO_ICMP, .type = 8}, CHQ_DROP_NO_RULE, IS(DROP), .answered = true},
-		{"gre, by the port's wish", AT(LAN2), .frame = {.from = WEB, .to = WORLD, .protocol = IPPROTO_GRE, .payload_bytes = 8}, CHQ_DROP_NO_RULE, IS(DROP), .answered = true},
-		{"multicast is not", AT(LAN2), .frame = {.from = DB, .to = "224.0.0.251", .protocol = IPPROTO_UDP, .dport = 5353}, CHQ_DROP_NO_RULE},
-		{"broadcast is not", AT(LAN2), .frame = {.from = DB, .to = OWN, .dport = 9, .broadcast = true}, CHQ_DROP_NO_RULE},
-		{"an icmp error is not", AT(LAN2), .frame = {.from = DB, .to = OWN, .protocol = IPPROTO_ICMP, .type = 3}, CHQ_DROP_ICMP_UNRELATED},
-		{"forged sources are not", AT(LAN2), .frame = {.from = PEER, .to = OWN, .dport = 9}, CHQ_DROP_SPOOFED_PEER},
-		{"what leaves is not", OUT(LAN2, HERE), .frame = {.from = OWN, .to = WEB, .dport = 9}, CHQ_DROP_NO_RULE},
+		{"a fragment is not", AT(LAN),
+		 REFUSED(.protocol = IPPROTO_UDP, .more = true, .payload_bytes = 1000),
+		 CHQ_DROP_DENIED},
+		{"what another rule denies is not", AT(LAN),
+		 .frame = {.from = WEB, .to = WORLD, .dport = 81}, CHQ_DROP_DENIED},
+		{"by the port's wish, also without a rule", AT(LAN2),
+		 .frame = {.from = WEB, .to = WORLD, .dport = 83}, CHQ_DROP_NO_RULE, IS(DROP),
+		 .answered = true},
+		{"ping, by the port's wish", AT(LAN2),
+		 .frame = {.from = DB, .to = OWN, .protocol = IPPROTO_ICMP, .type = 8},
+		 CHQ_DROP_NO_RULE, IS(DROP), .answered = true},
+		{"gre, by the port's wish", AT(LAN2),
+		 .frame = {.from = WEB, .to = WORLD, .protocol = IPPROTO_GRE, .payload_bytes = 8},
+		 CHQ_DROP_NO_RULE, IS(DROP), .answered = true},
+		{"multicast is not", AT(LAN2),
+		 .frame = {.from = DB, .to = "224.0.0.251", .protocol = IPPROTO_UDP, .dport = 5353},
+		 CHQ_DROP_NO_RULE},
+		{"broadcast is not", AT(LAN2),
+		 .frame = {.from = DB, .to = OWN, .dport = 9, .broadcast = true}, CHQ_DROP_NO_RULE},
+		{"an icmp error is not", AT(LAN2),
+		 .frame = {.from = DB, .to = OWN, .protocol = IPPROTO_ICMP, .type = 3},
+		 CHQ_DROP_ICMP_UNRELATED},
+		{"forged sources are not", AT(LAN2), .frame = {.from = PEER, .to = OWN, .dport = 9},
+		 CHQ_DROP_SPOOFED_PEER},
+		{"what leaves is not", OUT(LAN2, HERE),
+		 .frame = {.from = OWN, .to = WEB, .dport = 9}, CHQ_DROP_NO_RULE},
 	};
 
 	WALK(state, steps);
@@ -54,7 +74,8 @@ static uint32_t at32(const uint8_t *at)
 	return (uint32_t)at16(at) << 16 | at16(at + 2);
 }
 
-/* The checksum of TCP, UDP and ICMPv6: over both addresses, length, protocol and all that follows. */
+/* The checksum of TCP, UDP and ICMPv6: over both addresses, length, protocol and all that follows.
+ */
 static uint32_t pseudo_sum(const uint8_t *addresses, size_t bytes, uint8_t protocol,
 			   const uint8_t *l4, size_t count)
 {
@@ -92,7 +113,13 @@ static void check_rst4(const uint8_t *ip)
 
 static void test_rst_of_syn(void **state)
 {
-	struct frame frame = {.from = WEB, .to = WORLD, .sport = 5, .dport = 82, .flags = S, .seq = 0xfffffff0, .payload_bytes = 33};
+	struct frame frame = {.from = WEB,
+			      .to = WORLD,
+			      .sport = 5,
+			      .dport = 82,
+			      .flags = S,
+			      .seq = 0xfffffff0,
+			      .payload_bytes = 33};
 	struct outcome seen;
 	const uint8_t *ip = answer(state, &frame, &seen, 14, 40);
 
@@ -104,7 +131,15 @@ static void test_rst_of_syn(void **state)
 
 static void test_rst_of_ack(void **state)
 {
-	struct frame frame = {.from = WEB, .to = WORLD, .sport = 5, .dport = 82, .flags = A, .seq = 7, .ack = 0x12345678, .payload_bytes = 1000, .vlans = {20}};
+	struct frame frame = {.from = WEB,
+			      .to = WORLD,
+			      .sport = 5,
+			      .dport = 82,
+			      .flags = A,
+			      .seq = 7,
+			      .ack = 0x12345678,
+			      .payload_bytes = 1000,
+			      .vlans = {20}};
 	struct outcome seen;
 	const uint8_t *ip = answer(state, &frame, &seen, 18, 40);
 
@@ -117,7 +152,8 @@ static void test_rst_of_ack(void **state)
 
 static void test_rst_ipv6(void **state)
 {
-	struct frame frame = {.from = WEB6, .to = WORLD6, .sport = 5, .dport = 82, .flags = S, .seq = 9};
+	struct frame frame = {
+		.from = WEB6, .to = WORLD6, .sport = 5, .dport = 82, .flags = S, .seq = 9};
 	struct outcome seen;
 	const uint8_t *ip = answer(state, &frame, &seen, 14, 60);
 
@@ -131,7 +167,13 @@ static void test_rst_ipv6(void **state)
 
 static void test_unreachable(void **state)
 {
-	struct frame frame = {.from = WEB, .to = WORLD, .protocol = IPPROTO_UDP, .sport = 5, .dport = 82, .payload_bytes = 500, .datagram = 0x1234};
+	struct frame frame = {.from = WEB,
+			      .to = WORLD,
+			      .protocol = IPPROTO_UDP,
+			      .sport = 5,
+			      .dport = 82,
+			      .payload_bytes = 500,
+			      .datagram = 0x1234};
 	uint8_t sent[2048];
 	struct outcome seen;
 	const uint8_t *ip;
@@ -149,7 +191,12 @@ static void test_unreachable(void **state)
 
 static void test_unreachable_ipv6(void **state)
 {
-	struct frame frame = {.from = WEB6, .to = WORLD6, .protocol = IPPROTO_UDP, .sport = 5, .dport = 82, .vlans = {20, 30}};
+	struct frame frame = {.from = WEB6,
+			      .to = WORLD6,
+			      .protocol = IPPROTO_UDP,
+			      .sport = 5,
+			      .dport = 82,
+			      .vlans = {20, 30}};
 	uint8_t sent[2048];
 	struct outcome seen;
 	const uint8_t *ip;
