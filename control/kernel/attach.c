@@ -235,6 +235,16 @@ static const struct link *check_port(struct datapath *datapath, const struct lin
 	return *ret_err ? NULL : link;
 }
 
+/* A port that may no longer be one stays guarded, and says what is wrong. */
+static void note_refusal(struct datapath *datapath, unsigned ifindex)
+{
+	struct port_state *port = find_port(datapath, ifindex);
+
+	if (port)
+		snprintf(port->seen.note, sizeof(port->seen.note), "%.*s",
+			 (int)sizeof(port->seen.note) - 1, datapath->refusal.text);
+}
+
 /* Takes back what was made so far; the reason for it stays what it was. */
 static void undo_attach(struct datapath *datapath, unsigned ifindex)
 {
@@ -255,8 +265,10 @@ int datapath_attach(struct datapath *datapath, unsigned ifindex, const struct po
 	if (err)
 		return refuse(&datapath->refusal, err, "cannot list the interfaces");
 	link = check_port(datapath, &links, ifindex, &err);
-	if (!link)
+	if (!link) {
+		note_refusal(datapath, ifindex);
 		return err;
+	}
 	port = add_port(datapath, link, row);
 	if (!port)
 		return -ENOMEM;

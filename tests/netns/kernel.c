@@ -1003,6 +1003,7 @@ static void what_cannot_be_is_said(void **state)
 static void what_guards_is_not_taken_off_in_anger(void **state)
 {
 	struct datapath *datapath = open_with(4096);
+	const struct attachment *seen;
 
 	(void)state;
 	install(datapath, small_generation(9), 1);
@@ -1014,6 +1015,8 @@ static void what_guards_is_not_taken_off_in_anger(void **state)
 	run("ip link add br0 type bridge && ip link set lan0 master br0");
 	assert_int_equal(-EINVAL, datapath_attach(datapath, if_nametoindex("lan0"), &lan));
 	assert_true(filter_of("lan0", CHQ_INGRESS).present);
+	assert_int_equal(1, datapath_attachments(datapath, &seen));
+	assert_non_null(strstr(seen->note, "make br0 the port"));
 	datapath_close(datapath);
 }
 
