@@ -2,7 +2,7 @@
 # The reference evaluator against the compiled tables and the checkpoint: on random documents, on
 # named cases, and on other projects' cases.
 
-PROPERTY_CASES  ?= 30000
+PROPERTY_CASES  ?= 32000
 PROPERTY_SEED   ?= 20000
 CHASQUI_CONFORMANCE ?= ../shared/conformance
 PYTHON ?= /usr/bin/python3

@@ -27,8 +27,9 @@ static int flow_parse(const char *line, struct flow_case *ret)
 {
 	char source[ADDR_TEXT_BYTES], target[ADDR_TEXT_BYTES], asked[8];
 
-	if (sscanf(line, "%45s %45s %u %15s %7s %23s %31s %31s", source, target, &ret->query.aim,
-		   ret->arrival, asked, ret->combined, ret->egress, ret->ingress) != 8)
+	if (sscanf(line, "%45s %45s %u %15s %7s %23s %31s %31s %511s %511s", source, target,
+		   &ret->query.aim, ret->arrival, asked, ret->combined, ret->egress, ret->ingress,
+		   ret->egress_by, ret->ingress_by) != 10)
 		return -EINVAL;
 	ret->query.egress = strcmp(asked, "ingress") != 0;
 	ret->query.ingress = strcmp(asked, "egress") != 0;

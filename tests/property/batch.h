@@ -17,6 +17,7 @@ struct flow_case {
 	struct flow_query query;
 	char arrival[16];
 	char combined[24], egress[32], ingress[32]; /* what is expected */
+	char egress_by[512], ingress_by[512];	    /* by which rules */
 	unsigned line;
 };
 

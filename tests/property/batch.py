@@ -4,15 +4,19 @@ A batch is a directory that tests/property/property reads:
 
     documents/      the YAML documents, as the gateway reads them
     own             the gateway's own addresses, one a line
-    flows           one flow a line: source target aim arrival asked combined egress ingress
+    flows           one flow a line: source target aim arrival asked combined
+                    egress ingress egress_by ingress_by
     refused         instead of flows: a word that must stand in the refusal
 
 aim: number of the target as in include/chasqui/policy.h. arrival: the port by
 which the packet comes in, `host` for the gateway's own, `none`: tables only. asked:
 `both`, `egress` or `ingress`. combined: a verdict, or `pass` or `drop`. egress and
 ingress: a verdict, `+audit` behind it where a drop is only watched; `-`: not asked,
-`?`: either way. What stands behind these words is free text, printed on a mismatch.
+`?`: either way. egress_by and ingress_by: how many rules of which policies gave that
+verdict, as `2*shop/one,1*/two`; `-`: none, `?`: any. What stands behind these words
+is free text for the reader.
 """
+import collections
 import os
 
 import yaml
@@ -39,11 +43,22 @@ def asked(flow):
     return "egress" if flow.egress else "ingress"
 
 
-def flow_line(flow, arrival, combined, egress="?", ingress="?", note=""):
-    # Spoken addresses only: what the reader of a mismatch pastes into another tool.
+def by_word(side):
+    if side is None or not side.rules:
+        return "-"
+    counts = collections.Counter(side.rules)
+    return ",".join(f"{counts[name]}*{name}" for name in sorted(counts))
+
+
+def flow_line(flow, arrival, combined, sides=None, note=""):
+    """`sides`: the reference's verdict; without it only the combined verdict is expected."""
+    words = ["?"] * 4
+    if sides:
+        words = [side_word(sides.egress), side_word(sides.ingress),
+                 by_word(sides.egress), by_word(sides.ingress)]
     return " ".join(str(word) for word in (
-        flow.source, flow.target, aim(flow.protocol, flow.aim), arrival, asked(flow),
-        combined, egress, ingress, note)).rstrip()
+        flow.source, flow.target, aim(flow.protocol, flow.aim), arrival, asked(flow), combined,
+        *words, note)).rstrip()
 
 
 class Quoted(yaml.CSafeDumper):

@@ -122,9 +122,7 @@ def run(case, directory):
         if verdict.combined != expected:
             print(f"reference: {case.case['name']}: {words}: {verdict.combined}, not {expected}")
             differs += 1
-        lines.append(batch.flow_line(flow, case.arrival(world, flow), expected,
-                                     batch.side_word(verdict.egress),
-                                     batch.side_word(verdict.ingress),
+        lines.append(batch.flow_line(flow, case.arrival(world, flow), expected, verdict,
                                      f"{words}: {case.case['name']}"))
     batch.write(directory, {"all.yaml": case.documents}, OWN, lines)
     return differs

@@ -7,7 +7,7 @@ Random directories of documents and flows through them, with the reference
 evaluator's verdicts, as batches (batch.py) below DIRECTORY. What has decided
 least so far is made likelier, and of the flows tried those are kept that fill
 the gaps: at least a fifth is allowed, a fifth explicitly denied, and every
-construct decides at least 500 of 30,000 cases.
+construct decides at least 500 of 32,000 cases.
 
 A construct decides a case when it stands in a rule that matched and gave the
 verdict (in the selector of the policy too), or, for what keeps a rule from
@@ -34,7 +34,9 @@ LABELS = {"app": ("web", "db", "cache", "api"), "tier": ("front", "back"), "env"
 PORTS = (22, 53, 80, 81, 443, 444, 1023, 1024, 5432, 8080, 8191, 8192, 9100, 65535)
 NAMED = (("http", 80, "TCP"), ("http", 8080, "TCP"), ("dns", 53, "UDP"), ("dns", 53, "TCP"),
          ("metrics", 9100, "TCP"), ("sig", 444, "SCTP"))
-OWN = ("10.1.0.1", "fd00:1::1", "192.0.2.1", "2001:db8:2::1")
+# The gateway's own: on its ports, inside an endpoint's prefix, inside one that rules name.
+OWN = ("10.1.0.1", "fd00:1::1", "192.0.2.1", "2001:db8:2::1", "10.1.7.5", "198.51.100.70",
+       "2001:db8:a0a0:7::70")
 
 # Prefixes that rules name; each list is nested, so that the longest match is tried.
 WORLD4 = ("198.51.0.0/16", "198.51.100.0/24", "198.51.100.64/26", "198.51.100.77/32",
@@ -85,7 +87,9 @@ class Documents:
         self.dice = dice
         self.namespaces = [self.namespace(name) for name in NAMESPACES]
         self.gateway = self.make_gateway()
-        self.endpoints = [self.endpoint(n) for n in range(dice.randint(8, 14))]
+        self.endpoints = []
+        for number in range(dice.randint(8, 14)):
+            self.endpoints.append(self.endpoint(number))
         self.peers = [self.peer(n) for n in range(dice.randint(1, 2))]
         self.groups = [self.group(n) for n in range(2)]
         self.policies = [self.policy(n) for n in range(dice.randint(3, 9))]
@@ -146,6 +150,8 @@ class Documents:
     def endpoint(self, number):
         dice = self.dice
         labels = self.labels()
+        if self.endpoints and dice.often(0.2):
+            labels = dict(dice.choice(self.endpoints)["metadata"]["labels"])
         rare = ("init", "health", "ingress", "unmanaged", "kube-apiserver")
         if number < 4:
             name = dice.prefer(*rare, names_of=lambda r: ("reserved:init", "entity init")
@@ -157,7 +163,11 @@ class Documents:
         if number % 5 == 4:
             spec = {"prefixes": [f"10.1.7.{(number // 5) * 16}/28", f"fd00:1:7:{number:x}::/64"]}
         elif number % 5 == 3:
-            spec["addresses"].append(f"172.30.{number}.9")
+            # One inside a prefix that rules name, and inside another gateway's.
+            spec["addresses"] += [f"198.51.100.{64 + number}", f"10.9.0.{number + 16}"]
+        elif number == 7 and dice.often(0.5):
+            # Inside another endpoint's prefix, and around a gateway's.
+            spec = {"addresses": ["10.1.7.3"], "prefixes": ["10.9.0.0/20", "fd00:9::/40"]}
         if dice.often(0.3):
             spec["port"] = dice.choice(("lan0", "lan1"))
         if dice.often(0.85):
@@ -532,7 +542,7 @@ class Flows:
             few = min(prefix.num_addresses, 16)
             (endpoints if thing.kind == "endpoint" else remote).append(
                 prefix.network_address + self.dice.randrange(few))
-        own = [a for a in self.world.own if a.version == version]
+        own = sorted(a for a in self.world.own if a.version == version)
         world = [self.inside(p) for p in (WORLD4, WORLD6)[version == 6] for _ in range(3)]
         strangers = ("8.8.8.8", "100.64.0.9", "10.1.0.200", "10.77.0.1") if version == 4 \
             else ("2606:4700::1111", "fd00:1::ffff", "fd12::1")
@@ -578,7 +588,7 @@ class Flows:
         if not sources:
             return None
         source = self.dice.choice(sources)
-        target = self.dice.choice([a for a in self.world.own if a.version == version])
+        target = self.dice.choice(sorted(a for a in self.world.own if a.version == version))
         protocol, number = self.dice.choice(ports)
         return Flow(source, target, protocol, number), self.arrival(source)
 
@@ -654,7 +664,10 @@ class Flows:
             return "tunnel"
         if thing.kind == "world":
             return self.dice.choice(("wan0", "wan0", "lan0"))
-        return self.ports[thing.name] or self.dice.choice(("lan0", "lan1"))
+        behind_peer = any(source in prefix for prefix, owner in self.world.places
+                          if owner.kind == "remote")
+        inside = "tunnel" if behind_peer else self.dice.choice(("lan0", "lan1"))
+        return self.ports[thing.name] or inside
 
 
 class Tally:
@@ -673,7 +686,7 @@ class Tally:
     def value(self, combined, decided):
         """How much is won by keeping such a case: rare constructs and verdicts first."""
         rare = sum(max(0, 1 - self.decided[construct] / (1.6 * ENOUGH))
-                   for construct in decided if construct in EVERY)
+                   for construct in sorted(decided & EVERY))
         wanted = {ALLOW: 0.25, DENY: 0.25, DEFAULT_DENY: 0.2}.get(combined, 0.04)
         total = sum(self.verdicts.values()) + 1
         return 2 * rare + 8 * (wanted - self.verdicts[combined] / total)
@@ -689,7 +702,7 @@ class Tally:
 
     def gaps(self, cases):
         """Where the cases are too thin, scaled to 20,000 of them."""
-        least = ENOUGH * min(1, cases / 30000)
+        least = ENOUGH * min(1, cases / 32000)
         thin = [f"{construct} decides {self.decided[construct]}"
                 for construct in EVERY_CONSTRUCT if self.decided[construct] < least]
         for verdict in (ALLOW, DENY):
@@ -713,6 +726,7 @@ entity cluster|entity host|entity remote-node|entity kube-apiserver|entity init|
 entity health|entity unmanaged|entity none|fromNodes|toNodes|port number|port range|port name|\
 port 0|protocol TCP|protocol UDP|protocol SCTP|protocol ANY|other protocol|icmp type number|\
 icmp type name|icmps IPv4|icmps IPv6|no ports given|no peers given|enableDefaultDeny true|\
+cidrMatchMode endpoints|cidrMatchMode nodes|\
 enableDefaultDeny false|enforcement always|enforcement never|reserved:init|management|\
 audit gateway|audit endpoint|audit policy|policyTypes|NetworkPolicy ingress|\
 NetworkPolicy egress|NetworkPolicy empty rule|podSelector|namespaceSelector|\
@@ -740,16 +754,14 @@ def one_batch(directory, seed, tally):
         if not tried[best]:
             del tried[best]
         tally.add(verdict, arrival)
-        lines.append(batch.flow_line(flow, arrival, verdict.combined,
-                                     batch.side_word(verdict.egress),
-                                     batch.side_word(verdict.ingress)))
+        lines.append(batch.flow_line(flow, arrival, verdict.combined, verdict))
     batch.write(directory, documents.files(), OWN, lines)
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("directory")
-    parser.add_argument("--cases", type=int, default=30000)
+    parser.add_argument("--cases", type=int, default=32000)
     parser.add_argument("--seed", type=int, default=20000)
     options = parser.parse_args()
     tally = Tally()

@@ -39,10 +39,11 @@ class Flow:
 
 
 class Side:
-    """The verdict of one end's policies in one direction."""
+    """What one end's policies say in one direction, and the policy of each rule behind it."""
 
-    def __init__(self, verdict, audit=False, decided=()):
+    def __init__(self, verdict, audit=False, decided=(), rules=()):
         self.verdict, self.audit, self.decided = verdict, audit, frozenset(decided)
+        self.rules = list(rules)
 
     @property
     def drops(self):
@@ -231,8 +232,10 @@ class CidrPeers(Peers):
     def used(self, thing):
         if thing.kind == "world":
             return self.constructs
-        mode = "" if self.construct == "ipBlock" else "cidrMatchMode: "
-        return self.constructs | {f"{mode}{self.construct} over {thing.kind}"}
+        if self.construct == "ipBlock":
+            return self.constructs | {f"ipBlock over {thing.kind}"}
+        mode = "endpoints" if thing.kind == "endpoint" else "nodes"
+        return self.constructs | {"cidrMatchMode " + mode}
 
     def inside(self, thing):
         return thing.kind in self.kinds and thing.address in self.prefix
@@ -799,7 +802,7 @@ class World:
         """A drop passes, and is told, where whoever or whatever wants it is only watched."""
         if self.audit or subject.audit:
             by = "audit gateway" if self.audit else "audit endpoint"
-            return Side(side.verdict, True, side.decided | {by})
+            return Side(side.verdict, True, side.decided | {by}, side.rules)
         if not any(policy.audit for policy in policies):
             return side
         # A watched policy's denials do not count: would the others still drop it?
@@ -807,34 +810,40 @@ class World:
         rest = self.judge(direction, subject, enforced, peer, flow, target)
         if rest.verdict in DROPS:
             return side
-        return Side(side.verdict, True, side.decided | {"audit policy"})
+        return Side(side.verdict, True, side.decided | {"audit policy"}, side.rules)
 
     def judge(self, direction, subject, policies, peer, flow, target):
         """What these policies, which all select the subject, say of the peer."""
         having_say = [p for p in policies if direction in p.default_deny]
-        allows, denies = self.matching(direction, having_say, peer, flow, target)
+        denies = self.matching(True, direction, having_say, peer, flow, target)
         if denies:
-            return Side(DENY, decided=denies)
+            return Side(DENY, False, *self.together(denies))
         kept_out = [self.kept_out(deny, direction, having_say, peer, flow, target)
                     for deny in (False, True)]
+        allows = self.matching(False, direction, having_say, peer, flow, target)
         if allows:
-            return Side(ALLOW, decided=allows | kept_out[True])
+            decided, rules = self.together(allows)
+            return Side(ALLOW, False, decided | kept_out[True], rules)
         closed, decided = self.closed(direction, subject, having_say)
         if closed:
             return Side(DEFAULT_DENY, decided=decided | kept_out[False] | kept_out[True])
         return Side(NO_POLICY, decided=decided | kept_out[True])
 
     @staticmethod
-    def matching(direction, policies, peer, flow, target):
-        allows, denies = set(), set()
+    def matching(deny, direction, policies, peer, flow, target):
+        """(policy, constructs) of each rule that matches."""
+        found = []
         for policy in policies:
             for rule in policy.rules:
-                if rule.direction != direction:
-                    continue
-                constructs = rule.match(flow, peer, target)
-                if constructs is not None:
-                    (denies if rule.deny else allows).update(constructs | policy.constructs)
-        return allows, denies
+                if (rule.direction, rule.deny) == (direction, deny):
+                    constructs = rule.match(flow, peer, target)
+                    if constructs is not None:
+                        found.append((policy.name, constructs | policy.constructs))
+        return found
+
+    @staticmethod
+    def together(matches):
+        return set().union(*(constructs for _, constructs in matches)), [n for n, _ in matches]
 
     @staticmethod
     def kept_out(deny, direction, policies, peer, flow, target):
