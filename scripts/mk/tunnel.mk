@@ -30,7 +30,7 @@ $(tunnel_tests): %: %.o $(tunnel_core)
 check-unit:: $(tunnel_tests)
 	@set -e; for test in $(tunnel_tests); do echo "$$test"; $$test; done
 
-check-netns:: $(BUILD)/chasqui-wg
+check-netns:: $(BUILD)/chasqui-wg $(BUILD)/tests/tunnel/relay $(BUILD)/tests/tunnel/flood
 	BUILD=$(BUILD) prove --verbose --merge $(sort $(wildcard tests/tunnel/*.t))
 
 # Minutes; JSON lines and a table.
@@ -38,3 +38,9 @@ bench-tunnel: $(BUILD)/chasqui-wg
 	BUILD=$(BUILD) tests/bench/bench-tunnel
 
 .PHONY: bench-tunnel
+
+$(BUILD)/tests/tunnel/relay: $(BUILD)/tests/tunnel/relay.o
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@
+
+$(BUILD)/tests/tunnel/flood: $(BUILD)/tests/tunnel/flood.o $(tunnel_core)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(tunnel_libs) -o $@
