@@ -89,6 +89,7 @@ int file_write(const char *path, const char *text, size_t bytes)
 {
 	cleanup_free char *beside = NULL;
 	cleanup_close int fd = -1;
+	struct stat before;
 	int err;
 
 	if (asprintf(&beside, "%s.new", path) < 0)
@@ -97,6 +98,8 @@ int file_write(const char *path, const char *text, size_t bytes)
 	if (fd < 0)
 		return -errno;
 	err = write_all(fd, text, bytes);
+	if (!err && stat(path, &before) == 0 && fchmod(fd, before.st_mode & 0777) < 0)
+		err = -errno;
 	if (!err && (fsync(fd) < 0 || rename(beside, path) < 0))
 		err = -errno;
 	if (err)
@@ -196,6 +199,40 @@ static int copy_directory(const char *from, const char *to, const char *like, un
 int folder_copy(const char *from, const char *to, const char *like)
 {
 	return copy_directory(from, to, like, 0);
+}
+
+struct walking {
+	int (*each)(void *data, const char *name);
+	void *data;
+	const char *below; /* "lists/", or "" at the top */
+};
+
+static int walk_entry(void *data, const char *path, const char *name, unsigned depth)
+{
+	const struct walking *walking = data;
+	cleanup_free char *whole = path_join(path, name), *shown = NULL, *below = NULL;
+	struct walking deeper = *walking;
+	struct stat st;
+
+	if (!whole || asprintf(&shown, "%s%s", walking->below, name) < 0)
+		return -ENOMEM;
+	if (stat(whole, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (S_ISREG(st.st_mode))
+		return walking->each(walking->data, shown);
+	if (!S_ISDIR(st.st_mode) || depth >= DEPTH_MOST)
+		return 0;
+	if (asprintf(&below, "%s/", shown) < 0)
+		return -ENOMEM;
+	deeper.below = below;
+	return each_entry(whole, depth + 1, walk_entry, &deeper);
+}
+
+int folder_walk(const char *path, int (*each)(void *data, const char *name), void *data)
+{
+	struct walking walking = {each, data, ""};
+
+	return each_entry(path, 0, walk_entry, &walking);
 }
 
 static int hash_entry(void *data, const char *path, const char *name, unsigned depth)

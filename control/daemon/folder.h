@@ -15,6 +15,9 @@
  * content is linked from there instead.
  */
 int folder_copy(const char *from, const char *to, const char *like);
+/* Every file that folder_copy() would copy, by its path below the directory. */
+int folder_walk(const char *path, int (*each)(void *data, const char *name), void *data);
+
 int folder_remove(const char *path); /* nothing there: 0 */
 
 /* A number that says what is in it; equal contents have equal numbers. */

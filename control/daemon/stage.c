@@ -285,6 +285,13 @@ int stage_check_fresh(struct stage *stage)
 	return 0;
 }
 
+static int make_directory_of(const char *path)
+{
+	cleanup_free char *directory = strndup(path, strrchr(path, '/') - path);
+
+	return directory ? folder_make(directory, 0755) : -ENOMEM;
+}
+
 static int write_one(const struct stage *stage, const char *name, bool removed)
 {
 	cleanup_free char *from = path_join(stage->path, name), *text = NULL;
@@ -296,7 +303,9 @@ static int write_one(const struct stage *stage, const char *name, bool removed)
 		return -ENOMEM;
 	if (removed)
 		return remove(to) < 0 && errno != ENOENT ? -errno : 0;
-	err = file_read(from, &text, &bytes);
+	err = strchr(name, '/') ? make_directory_of(to) : 0;
+	if (!err)
+		err = file_read(from, &text, &bytes);
 	return err ? err : file_write(to, text, bytes);
 }
 
@@ -313,25 +322,20 @@ int stage_write_through(struct stage *stage)
 	return err;
 }
 
+static int note_write(void *data, const char *name)
+{
+	return note_edit(data, name, false);
+}
+
 /* Files with documents that the stage does not have go; what it has is written. */
 static int match_directory(struct stage *stage)
 {
-	cleanup(names_free) struct dirent **there = NULL, **staged = NULL;
+	cleanup(names_free) struct dirent **there = NULL;
 	int err = list_files(stage->config_directory, &there);
 
-	if (!err)
-		err = list_files(stage->path, &staged);
-	for (size_t i = 0; !err && there[i]; i++) {
-		bool kept = false;
-
-		for (size_t k = 0; staged[k] && !kept; k++)
-			kept = strcmp(there[i]->d_name, staged[k]->d_name) == 0;
-		if (!kept)
-			err = note_edit(stage, there[i]->d_name, true);
-	}
-	for (size_t i = 0; !err && staged[i]; i++)
-		err = note_edit(stage, staged[i]->d_name, false);
-	return err;
+	for (size_t i = 0; !err && there[i]; i++)
+		err = note_edit(stage, there[i]->d_name, true);
+	return err ? err : folder_walk(stage->path, note_write, stage);
 }
 
 /* What a person had edited and never made live is not thrown away. */

@@ -59,3 +59,12 @@ uninstall::
 	rm -f $(foreach page,$(notdir $(man_pages)),$(mandir)/man$(subst .,,$(suffix $(page)))/$(page))
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/chasqui
 	-rmdir $(libdir)/chasqui 2>/dev/null
+
+daemon_tests = $(addprefix $(BUILD)/tests/unit/,test_documents test_folder test_api)
+
+$(daemon_tests): %: %.o $(call room,control/api) $(think) \
+		$(addprefix $(BUILD)/control/daemon/,documents.o folder.o history.o stage.o)
+	$(CC) $(LDFLAGS) $^ -lcmocka $(daemon_libs) -o $@
+
+check-unit:: $(daemon_tests)
+	@for test in $(daemon_tests); do $$test || exit 1; done
