@@ -44,3 +44,44 @@ $(BUILD)/tests/tunnel/relay: $(BUILD)/tests/tunnel/relay.o
 
 $(BUILD)/tests/tunnel/flood: $(BUILD)/tests/tunnel/flood.o $(tunnel_core)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(tunnel_libs) -o $@
+
+# ---- fuzzing ----
+
+tunnel_fuzzers = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_wg_*.c))
+TUNNEL_FUZZ_SECONDS ?= 20
+
+$(BUILD)/tests/fuzz/fuzz_wg_%: tests/fuzz/fuzz_wg_%.c $(wildcard datapath/tunnel/*.[ch])
+	@mkdir -p $(@D)
+	$(CLANG) -D_GNU_SOURCE -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		$< $(filter-out datapath/tunnel/main.c,$(wildcard datapath/tunnel/*.c)) \
+		-lsodium -lcrypto -levent_core -lseccomp -lcap-ng -lpthread -o $@
+
+fuzz-tunnel: $(addprefix $(BUILD)/tests/fuzz/,$(tunnel_fuzzers))
+	@for name in $(tunnel_fuzzers); do \
+		mkdir -p $(BUILD)/tests/fuzz/corpus-$$name; \
+		$(BUILD)/tests/fuzz/$$name -max_total_time=$(TUNNEL_FUZZ_SECONDS) -timeout=10 -print_final_stats=1 \
+			-artifact_prefix=$(BUILD)/tests/fuzz/ $(BUILD)/tests/fuzz/corpus-$$name || exit 1; \
+	done
+
+fuzz:: fuzz-tunnel
+
+.PHONY: fuzz-tunnel
+
+# ---- man page and install ----
+
+all:: $(BUILD)/man/chasqui-wg.8
+
+$(BUILD)/man/chasqui-wg.8: datapath/tunnel/chasqui-wg.8.scd
+	@mkdir -p $(@D)
+	scdoc < $< > $@
+
+install:: $(BUILD)/chasqui-wg $(BUILD)/man/chasqui-wg.8
+	install -D -m 755 $(BUILD)/chasqui-wg $(DESTDIR)$(PREFIX)/sbin/chasqui-wg
+	install -D -m 644 $(BUILD)/man/chasqui-wg.8 $(DESTDIR)$(PREFIX)/share/man/man8/chasqui-wg.8
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@PREFIX@|$(PREFIX)|g' scripts/units/chasqui-wg@.service \
+		> $(DESTDIR)$(PREFIX)/lib/systemd/system/chasqui-wg@.service
+
+uninstall::
+	rm -f $(DESTDIR)$(PREFIX)/sbin/chasqui-wg $(DESTDIR)$(PREFIX)/share/man/man8/chasqui-wg.8 \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/chasqui-wg@.service
