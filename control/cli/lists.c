@@ -145,3 +145,58 @@ int show_reasons(const struct arguments *arguments)
 	json_decref(rows);
 	return outcome;
 }
+
+/* Rules that never decided anything come first. */
+static json_t *idle_first(json_t *rows)
+{
+	json_t *sorted = json_array(), *row;
+	size_t i;
+
+	for (int busy = 0; busy < 2; busy++)
+		json_array_foreach(rows, i, row)
+		{
+			if ((json_integer_value(json_object_get(row, "hits")) > 0) == busy)
+				json_array_append(sorted, row);
+		}
+	json_decref(rows);
+	return sorted;
+}
+
+int rule_list(const struct arguments *arguments)
+{
+	static const struct column columns[] = {
+		{"HITS", "hits", true},
+		{"VERDICT", "verdict", false},
+		{"DIRECTION", "direction", false},
+		{"NAMESPACE", "namespace", false},
+		{"POLICY", "name", false},
+		{"FROM", "place", false},
+		{},
+	};
+	struct question question = {.method = "GET", .path = "/v1/rules"};
+	json_t *rows;
+	int outcome = ask(arguments, &question, &rows);
+
+	if (outcome != EXIT_DONE)
+		return outcome;
+	rows = idle_first(rows);
+	if (wants_json(arguments)) {
+		print_json(rows);
+		return EXIT_DONE;
+	}
+	if (table_print(columns, rows) < 0)
+		outcome = EXIT_REFUSED;
+	json_decref(rows);
+	return outcome;
+}
+
+int selector_list(const struct arguments *arguments)
+{
+	static const struct column columns[] = {
+		{"SELECTOR", "selector", false},   {"SIDE", "side", false},
+		{"LABEL SETS", "labelSets", true}, {"ENDPOINTS", "endpoints", true},
+		{"FROM", "place", false},	   {},
+	};
+
+	return show_list(arguments, "/v1/selectors", columns);
+}

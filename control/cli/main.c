@@ -20,6 +20,10 @@ static const struct command identity_words[] = {
 
 static const struct command policy_words[] = {
 	{"list", "[-o json]", "List the policies that are live", policy_list, ASKS, 0, 0, NULL},
+	{"rules", "[-o json]", "List the rules with how often each gave a decision", rule_list,
+	 ASKS, 0, 0, NULL},
+	{"selectors", "[-o json]", "List the selectors with how many each matches", selector_list,
+	 ASKS, 0, 0, NULL},
 	{"validate", "DIR [-o json]", "Read and compile a directory; needs no daemon and no root",
 	 policy_validate, "output", 1, 1, NULL},
 	{"explain", "--from X --to Y --dport PORT[/PROTO] [-f DIR] [-o json]",

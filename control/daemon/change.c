@@ -10,6 +10,7 @@
 #include "daemon/addresses.h"
 #include "daemon/daemon.h"
 #include "daemon/history.h"
+#include "daemon/hits.h"
 #include "daemon/notify.h"
 #include "daemon/ports.h"
 #include "daemon/stage.h"
@@ -498,6 +499,7 @@ static void on_compiled(void *data)
 		fail(change);
 		return;
 	}
+	hits_follow(daemon, change->generation);
 	make_live(change);
 	if (names_learn(daemon->names, daemon->live.number, daemon->live.generation) < 0)
 		log_warn("events of generation %u come without names: out of memory",

@@ -20,6 +20,7 @@ struct registry;
 struct change;
 struct watch;
 struct names;
+struct hits;
 
 /* What the daemon itself has made live. Empty while the kernel enforces an earlier daemon's. */
 struct live {
@@ -54,6 +55,7 @@ struct daemon {
 	struct watch *watch;
 	struct registry *identities;
 	struct names *names; /* what the numbers in events mean */
+	struct hits *hits;   /* of rules */
 	struct live live;
 	struct addresses own;
 	struct recent recent;

@@ -13,6 +13,7 @@
 #include "daemon/check.h"
 #include "daemon/daemon.h"
 #include "daemon/folder.h"
+#include "daemon/hits.h"
 #include "daemon/news.h"
 #include "daemon/notify.h"
 #include "daemon/ports.h"
@@ -94,6 +95,9 @@ static int start(struct daemon *daemon)
 	err = names_open(&daemon->names);
 	if (err)
 		return fail(err, "names for events");
+	err = hits_open(daemon);
+	if (err)
+		return fail(err, "hits of rules");
 	err = serve_open(daemon);
 	if (err)
 		return fail(err, daemon->options.run_directory);
@@ -115,6 +119,7 @@ static void stop(struct daemon *daemon)
 	changes_drop(daemon);
 	news_close(daemon);
 	names_close(daemon->names);
+	hits_close(daemon);
 	datapath_close(daemon->datapath);
 	generation_free(daemon->live.generation);
 	config_free(daemon->live.config);

@@ -10,6 +10,7 @@
 #include "daemon/change.h"
 #include "daemon/daemon.h"
 #include "daemon/folder.h"
+#include "daemon/hits.h"
 #include "daemon/ports.h"
 #include "daemon/recent.h"
 #include "daemon/show.h"
@@ -47,6 +48,8 @@ SHOWS(ports)
 SHOWS(history)
 SHOWS(flows)
 SHOWS(documents)
+SHOWS(rules)
+SHOWS(selectors)
 
 static void begin(struct daemon *daemon, struct api_request *request, struct change_order *order)
 {
@@ -173,6 +176,8 @@ static const struct api_route routes[] = {
 	{"GET", "/v1/identities", get_identities},
 	{"GET", "/v1/policies", get_policies},
 	{"GET", "/v1/classes", get_classes},
+	{"GET", "/v1/rules", get_rules},
+	{"GET", "/v1/selectors", get_selectors},
 	{"GET", "/v1/conntrack", get_flows},
 	{"GET", "/v1/deny", get_deny},
 	{"GET", "/v1/ports", get_ports},

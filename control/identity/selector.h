@@ -15,6 +15,9 @@
 bool requirement_matches(const struct requirement *requirement, const struct labels *labels);
 bool selector_matches(const struct selector *selector, const struct labels *labels);
 
+/* "app=web, tier in (a,b), !old". Caller frees; NULL: out of memory. */
+char *selector_print(const struct selector *selector);
+
 /* Two selectors that say the same in the same words have the same hash. */
 uint64_t selector_hash(const struct selector *selector);
 bool selector_same(const struct selector *a, const struct selector *b);

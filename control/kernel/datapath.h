@@ -119,6 +119,12 @@ int datapath_counter(struct datapath *datapath, uint16_t port, enum chq_directio
 		     enum chq_reason reason, struct chq_counter *ret);
 int datapath_lost(struct datapath *datapath, enum chq_reason reason, uint64_t *ret_events);
 
+/*
+ * How often each of the first `count` (CHQ_HITS at most) origin sets gave a decision: of the
+ * live generation, or of the one before it. Number 0 counts those beyond CHQ_HITS.
+ */
+int datapath_hits(struct datapath *datapath, bool before, uint64_t *ret, size_t count);
+
 /* How full each table is, and what memory it takes. */
 struct table_usage {
 	const char *name; /* the map's */

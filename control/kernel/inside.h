@@ -114,6 +114,9 @@ int gate_detach(struct datapath *datapath, struct port_state *port);
 int gate_swap(struct datapath *datapath, const struct link *link);
 int gate_detach_everywhere(struct netlink *nl);
 
+/* hits.c */
+int hits_clear(struct datapath *datapath, uint32_t slot);
+
 /* events.c */
 int events_open(struct datapath *datapath);
 

@@ -171,6 +171,8 @@ int datapath_install(struct datapath *datapath, const struct generation *generat
 			      "generation %u is not above %u, the highest given out here", number,
 			      datapath_highest(datapath));
 	err = fill_slot(datapath, generation, slot);
+	if (!err)
+		err = hits_clear(datapath, slot);
 	if (err)
 		return err;
 	write_config(datapath, generation);
