@@ -64,7 +64,8 @@ ip netns add far && ip -n far link set lo up
 socat TUN:203.0.113.1/24,tun-name=tun0,iff-no-pi,up UNIX-LISTEN:/run/test/tun.sock 2>/dev/null &
 eventually test -S /run/test/tun.sock
 nsenter --net=/run/netns/far socat TUN:203.0.113.10/24,tun-name=tun0,iff-no-pi,up UNIX-CONNECT:/run/test/tun.sock 2>/dev/null &
-far_is_up() { ip -n far link show tun0 2>/dev/null | grep -q LOWER_UP; }
+numbered() { ip -n far addr show tun0 | grep -q 203.0.113.10 && ip addr show tun0 | grep -q 203.0.113.1; }
+far_is_up() { numbered && ip -n far link show tun0 | grep -q LOWER_UP; }
 eventually far_is_up
 ip -n far route add default via 203.0.113.1
 ports wan0 tun0
