@@ -8,15 +8,6 @@
 
 /* Who is treated alike: as a peer, and as the one whose policies count. */
 
-static int spend(struct compiler *c, uint64_t steps)
-{
-	c->work += steps;
-	if (c->work <= WORK_MAX)
-		return 0;
-	return compiler_refuse(c, "steps to tell apart what policies select", c->work, WORK_MAX,
-			       NULL);
-}
-
 static void split_by_entity(struct compiler *c, uint32_t entity, uint32_t *room)
 {
 	uint32_t count = 0;
@@ -94,7 +85,7 @@ static int make_label_classes(struct compiler *c, uint32_t *room)
 		if (c->selectors[i].scope >= SCOPE_SUBJECTS)
 			continue;
 		partition_split_set(&c->label_classes, &c->selectors[i].label_sets, room);
-		err = spend(c, c->selectors[i].label_sets.count);
+		err = compiler_spend(c, c->selectors[i].label_sets.count);
 	}
 	if (err < 0)
 		return err;
@@ -202,7 +193,7 @@ static int make_cidr_classes(struct compiler *c, enum category category, const u
 			continue;
 		count = cidr_members(c, c->cidr_terms[i].rule, end, room);
 		partition_split(&partition, room, count);
-		err = spend(c, count + c->cidr_terms[i].rule->excepts);
+		err = compiler_spend(c, count + c->cidr_terms[i].rule->excepts);
 	}
 	c->cidr_class[category] = arena_array(c->scratch, uint32_t, c->n_cidrs + 1);
 	for (uint32_t n = 0; n <= c->n_cidrs; n++)
@@ -374,8 +365,8 @@ static int fill_spec(struct compiler *c, struct peer_spec *spec, struct spec_roo
 	for (uint32_t i = 0; i < c->n_peers && (spec->entities || spec->any); i++)
 		if (spec->any || c->peers[i].entities & spec->entities)
 			find_peer(room, i);
-	spec->peers = set_make(c->scratch, c->n_peers, room->found, room->n_found);
-	return spend(c, room->n_found);
+	spec->peers = compiler_set(c, c->n_peers, room->found, room->n_found);
+	return compiler_spend(c, room->n_found);
 }
 
 static int fill_specs(struct compiler *c)
@@ -450,7 +441,7 @@ static int join_groups(struct compiler *c, const struct partition *partition, ui
 				       c->memberships, MEMBERSHIPS_MAX, NULL);
 	for (uint32_t i = 0; i < count; i++)
 		join_group(c, &c->groups[groups[i]], policy, names);
-	return spend(c, count);
+	return compiler_spend(c, count);
 }
 
 static int make_subject_groups(struct compiler *c, uint32_t *room)

@@ -16,6 +16,9 @@
 /* Steps that one compilation may take before it is refused: some seconds. */
 #define WORK_MAX 1000000000ull
 
+/* Memory for what selectors and lists of peers match. */
+#define SETS_MAX_BYTES (256u << 20)
+
 /* Policies of all groups of subjects, added up; and rules of all origin sets. */
 #define MEMBERSHIPS_MAX	   20000000
 #define ORIGIN_MEMBERS_MAX 16000000
@@ -197,9 +200,11 @@ struct compiler {
 	struct port_list *ports;
 	uint32_t n_ports, room_ports;
 	struct index port_index;
-	const char **names;
+	struct port_name {
+		const char *text;
+		bool used[2]; /* by direction of the rules */
+	} * names;
 	uint32_t n_names, room_names;
-	bool *name_ingress, *name_egress;
 	struct index name_index;
 	struct named_ports *named;
 	uint32_t n_named, room_named;
@@ -235,7 +240,7 @@ struct compiler {
 	uint32_t room_rule_sets;
 	struct index origin_index, rule_set_index;
 	uint32_t room_origins, room_pairs, room_rules;
-	uint64_t memberships, origin_members, wanted_pairs, wanted_rules, work;
+	uint64_t set_bytes, memberships, origin_members, wanted_pairs, wanted_rules, work;
 };
 
 /* The steps. Each returns 0, or -EINVAL or -E2BIG after it has noted a problem. */
@@ -262,7 +267,8 @@ bool rows_is_ipv4(const struct chq_prefix *prefix);
 /* ports.c */
 uint32_t ports_list(struct compiler *c, const struct port_rule *ports, size_t count,
 		    enum chq_direction direction);
-uint32_t ports_named(struct compiler *c, const struct endpoint *endpoint, const bool *wanted);
+uint32_t ports_named(struct compiler *c, const struct endpoint *endpoint,
+		     enum chq_direction direction);
 uint16_t ports_class_of(const struct compiler *c, uint32_t target);
 
 /* origins.c: number of this set of rule references, which is sorted. */
@@ -288,6 +294,11 @@ struct chq_ruleset judge_rules(const struct judge *judge, const uint32_t *rules,
 /* Notes that a limit is passed, with the policy that costs most; returns -E2BIG. */
 int compiler_refuse(struct compiler *c, const char *what, uint64_t figure, uint64_t limit,
 		    const char *setting);
+
+/* set_make(), counted against SETS_MAX_BYTES: check with compiler_spend(). */
+struct set compiler_set(struct compiler *c, uint32_t n, uint32_t *list, uint32_t count);
+/* Counts steps; -E2BIG when there were too many, or too much memory went into sets. */
+int compiler_spend(struct compiler *c, uint64_t steps);
 
 /* index_add() where running out of memory is treated as everywhere in the arenas. */
 void index_keep(struct index *index, uint64_t hash, uint32_t number);

@@ -73,6 +73,25 @@ int compiler_refuse(struct compiler *c, const char *what, uint64_t figure, uint6
 	return -E2BIG;
 }
 
+struct set compiler_set(struct compiler *c, uint32_t n, uint32_t *list, uint32_t count)
+{
+	struct set set = set_make(c->scratch, n, list, count);
+
+	c->set_bytes += set.bits ? n / 8 : set.count * sizeof(*set.list);
+	return set;
+}
+
+int compiler_spend(struct compiler *c, uint64_t steps)
+{
+	c->work += steps;
+	if (c->set_bytes > SETS_MAX_BYTES)
+		return compiler_refuse(c, "bytes to hold what selectors match", c->set_bytes,
+				       SETS_MAX_BYTES, NULL);
+	if (c->work <= WORK_MAX)
+		return 0;
+	return compiler_refuse(c, "steps to work out who may reach whom", c->work, WORK_MAX, NULL);
+}
+
 static int run_steps(struct compiler *c)
 {
 	static int (*const steps[])(struct compiler *) = {

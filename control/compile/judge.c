@@ -12,6 +12,7 @@
 #define AIM(port_class, rule) ((uint64_t)(port_class) << 32 | (rule))
 #define AIM_CLASS(aim)	      ((uint32_t)((aim) >> 32))
 #define AIM_RULE(aim)	      ((uint32_t)(aim))
+#define AIMS_MAX	      (8u << 20) /* of one rule set */
 
 static const struct policy *policy_of(const struct compiler *c, uint32_t rule)
 {
@@ -183,6 +184,11 @@ static void add_aims(struct compiler *c, struct aims *aims, uint32_t ports, uint
 	const struct port_list *list = &c->ports[ports];
 	const struct named_ports *targets = &c->named[named];
 
+	c->work += list->n_classes;
+	if (aims->count > AIMS_MAX) {
+		c->work = WORK_MAX + 1; /* refused in the end */
+		return;
+	}
 	for (uint32_t i = 0; i < list->n_classes; i++)
 		add_aim(c, aims, list->classes[i], rule);
 	for (uint32_t n = 0; n < list->n_names; n++)

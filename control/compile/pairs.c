@@ -10,7 +10,11 @@
  * lists, and only what the narrow ones touch is looked at peer by peer.
  */
 
-#define BASES 64
+#define BASES	  64
+#define BASE_ROOM (2u << 20) /* peer classes in all bases together */
+
+/* Beyond that many touched peers the narrow lists of a subject count as wide. */
+#define TOUCHED_MAX (2u << 20)
 
 /* How the peers are parted besides the wide lists. */
 #define BY_NAMED   1
@@ -26,7 +30,7 @@ struct base {
 
 struct bases {
 	struct base list[BASES];
-	uint32_t next;
+	uint32_t most, next;
 };
 
 /* Rules of one direction that have the same peers. */
@@ -127,7 +131,7 @@ static struct base *find_base(struct compiler *c, struct bases *bases, const str
 	for (uint32_t i = 0; i < BASES; i++)
 		if (is_base_of(&bases->list[i], plan))
 			return &bases->list[i];
-	base = &bases->list[bases->next++ % BASES];
+	base = &bases->list[bases->next++ % bases->most];
 	if (base->used)
 		obstack_free(&base->arena, NULL);
 	obstack_init(&base->arena);
@@ -214,7 +218,7 @@ static void make_plan(struct compiler *c, struct plan *plan, struct bases *bases
 		const struct set *peers = &c->specs[plan->slots[i].spec].peers;
 
 		charge(c, &plan->slots[i], peers->count);
-		if (is_wide(peers))
+		if (is_wide(peers) || plan->n_touched > TOUCHED_MAX)
 			plan->wide[plan->n_wide++] = i;
 		else
 			touch(c, plan, i);
@@ -372,7 +376,7 @@ static uint32_t judge_touched(struct compiler *c, const struct plan *plan,
 	struct combinations all = {.plan = plan};
 	uint32_t peers = 0;
 
-	for (uint32_t i = 0, next; i < plan->n_touched; i = next) {
+	for (uint32_t i = 0, next; i < plan->n_touched && c->work <= WORK_MAX; i = next) {
 		uint32_t peer = plan->touched[i] >> 32;
 
 		for (next = i; next < plan->n_touched && plan->touched[next] >> 32 == peer; next++)
@@ -479,13 +483,10 @@ static void judge_subject(struct compiler *c, struct bases *bases, uint32_t numb
 
 static int check_limits(struct compiler *c)
 {
-	if (c->work > WORK_MAX)
-		return compiler_refuse(c, "steps to work out who may reach whom", c->work, WORK_MAX,
-				       NULL);
 	if (c->origin_members > ORIGIN_MEMBERS_MAX)
 		return compiler_refuse(c, "rules that stand behind verdicts, added up",
 				       c->origin_members, ORIGIN_MEMBERS_MAX, NULL);
-	return 0;
+	return compiler_spend(c, 0);
 }
 
 static int compare_pairs(const void *a, const void *b)
@@ -505,6 +506,7 @@ int pairs_make(struct compiler *c)
 	struct chq_ruleset open = {.otherwise = {.reason = CHQ_PASS_NO_POLICY}};
 	int err = 0;
 
+	bases->most = c->n_peers > BASE_ROOM / BASES ? BASE_ROOM / c->n_peers + 1 : BASES;
 	origin_number(c, NULL, 0); /* set 0 is empty */
 	c->subjects[0].defaults[CHQ_INGRESS] = c->subjects[0].defaults[CHQ_EGRESS] = open;
 	for (uint32_t i = 1; i < c->n_subjects && !err; i++) {

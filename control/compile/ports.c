@@ -22,7 +22,7 @@ static const struct {
 
 static bool same_name(const void *data, uint32_t number, const void *wanted)
 {
-	return strcmp(((const struct compiler *)data)->names[number], wanted) == 0;
+	return strcmp(((const struct compiler *)data)->names[number].text, wanted) == 0;
 }
 
 static uint32_t find_name(const struct compiler *c, const char *name)
@@ -32,20 +32,15 @@ static uint32_t find_name(const struct compiler *c, const char *name)
 
 static uint32_t name_number(struct compiler *c, const char *name, enum chq_direction direction)
 {
-	uint32_t number = find_name(c, name), room = c->room_names, other = c->room_names;
+	uint32_t number = find_name(c, name);
 
 	if (number == INDEX_NONE) {
-		number = c->n_names;
-		GROW(c, c->name_ingress, number, room);
-		GROW(c, c->name_egress, number, other);
+		number = c->n_names++;
 		GROW(c, c->names, number, c->room_names);
-		c->names[c->n_names++] = name;
+		c->names[number] = (struct port_name){.text = name};
 		index_keep(&c->name_index, XXH3_64bits(name, strlen(name)), number);
 	}
-	if (direction == CHQ_INGRESS)
-		c->name_ingress[number] = true;
-	else
-		c->name_egress[number] = true;
+	c->names[number].used[direction] = true;
 	return number;
 }
 
@@ -189,8 +184,9 @@ static uint32_t target_of(const struct named_port *port)
 	return CHQ_TARGETS;
 }
 
-/* What this endpoint makes of the names for which `wanted` holds. */
-uint32_t ports_named(struct compiler *c, const struct endpoint *endpoint, const bool *wanted)
+/* What this endpoint makes of the names that rules of this direction speak of. */
+uint32_t ports_named(struct compiler *c, const struct endpoint *endpoint,
+		     enum chq_direction direction)
 {
 	size_t most = endpoint ? endpoint->n_named_ports : 0;
 	struct named_ports named = {.list = arena_array(c->scratch, struct named_target, most)};
@@ -199,7 +195,7 @@ uint32_t ports_named(struct compiler *c, const struct endpoint *endpoint, const 
 		const struct named_port *port = &endpoint->named_ports[i];
 		uint32_t name = find_name(c, port->name), target = target_of(port);
 
-		if (name != INDEX_NONE && wanted[name] && target < CHQ_TARGETS)
+		if (name != INDEX_NONE && c->names[name].used[direction] && target < CHQ_TARGETS)
 			named.list[named.count++] =
 				(struct named_target){name, port->protocol, target};
 	}
@@ -289,12 +285,13 @@ static void keep_classes(struct compiler *c, struct port_list *list, uint32_t *r
 int ports_gather(struct compiler *c)
 {
 	uint32_t *room, count;
+	int err;
 
 	for (uint32_t i = 0; i < c->n_actors; i++) {
 		struct actor *actor = &c->actors[i];
 
-		actor->named_egress = ports_named(c, actor->endpoint, c->name_egress);
-		actor->named_ingress = ports_named(c, actor->endpoint, c->name_ingress);
+		actor->named_egress = ports_named(c, actor->endpoint, CHQ_EGRESS);
+		actor->named_ingress = ports_named(c, actor->endpoint, CHQ_INGRESS);
 	}
 	cut(c);
 	room = arena_array(c->scratch, uint32_t, c->n_edges + 1);
@@ -302,10 +299,9 @@ int ports_gather(struct compiler *c)
 	for (uint32_t i = 0; i < c->n_ports; i++) {
 		count = segments_of(c, &c->ports[i], room);
 		partition_split(&c->port_classes, room, count);
-		c->work += count;
-		if (c->work > WORK_MAX)
-			return compiler_refuse(c, "port ranges that overlap, counted in segments",
-					       c->work, WORK_MAX, NULL);
+		err = compiler_spend(c, count);
+		if (err < 0)
+			return err;
 	}
 	split_named(c);
 	if (c->port_classes.n_classes > PORT_CLASSES_MAX)

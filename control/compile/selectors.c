@@ -206,7 +206,7 @@ static void start_with(struct dictionary *dictionary, const struct selector_term
 	}
 }
 
-static void match(struct dictionary *dictionary, struct selector_term *term)
+static int match(struct dictionary *dictionary, struct selector_term *term)
 {
 	struct compiler *c = dictionary->c;
 	int best = cheapest(dictionary, term->selector);
@@ -218,9 +218,9 @@ static void match(struct dictionary *dictionary, struct selector_term *term)
 			if (i != best)
 				apply(dictionary, &term->selector->list[i]);
 	}
-	c->work += dictionary->n_found;
 	term->label_sets =
-		set_make(c->scratch, c->n_label_sets, dictionary->found, dictionary->n_found);
+		compiler_set(c, c->n_label_sets, dictionary->found, dictionary->n_found);
+	return compiler_spend(c, dictionary->n_found);
 }
 
 int selectors_match(struct compiler *c)
@@ -235,12 +235,8 @@ int selectors_match(struct compiler *c)
 	for (uint32_t s = 0; s < c->n_label_sets; s++)
 		for (size_t l = 0; l < c->label_sets[s].labels->count; l++)
 			post_label(&dictionary, &c->label_sets[s].labels->list[l], s);
-	for (uint32_t i = 0; i < c->n_selectors && !err; i++) {
-		match(&dictionary, &c->selectors[i]);
-		if (c->work > WORK_MAX)
-			err = compiler_refuse(c, "label sets that selectors match, added up",
-					      c->work, WORK_MAX, NULL);
-	}
+	for (uint32_t i = 0; i < c->n_selectors && !err; i++)
+		err = match(&dictionary, &c->selectors[i]);
 	index_free(&dictionary.index);
 	return err;
 }

@@ -300,14 +300,16 @@ static int load_lines(struct registry *registry, char *text, unsigned *ret_line)
 
 int registry_load(struct registry *registry, const char *text, unsigned *ret_line)
 {
-	cleanup_free char *copy = strdup(text);
+	char *copy;
 	int err;
 
 	if (registry->used)
 		return -EBUSY;
+	copy = strdup(text);
 	if (!copy)
 		return -ENOMEM;
 	err = load_lines(registry, copy, ret_line);
+	free(copy);
 	if (err < 0)
 		for (uint32_t i = 0; i < registry->n_holders; i++)
 			if (registry->holders[i].number)
