@@ -190,6 +190,17 @@ void ports_close(struct daemon *daemon)
 		log_error("forwarding could not be turned off: %s", strerror(-err));
 }
 
+static size_t count_guarded(const struct daemon *daemon)
+{
+	const struct attachment *list;
+	size_t count = datapath_attachments(daemon->datapath, &list), guarded = 0;
+
+	for (size_t i = 0; i < count; i++)
+		guarded += list[i].present && list[i].checkpoint;
+	return guarded;
+}
+
+/* With no port there yet it stays closed: two that come at once would have nobody between them. */
 void ports_sync(struct daemon *daemon, bool anew)
 {
 	const struct generation *generation = daemon->live.generation;
@@ -200,8 +211,11 @@ void ports_sync(struct daemon *daemon, bool anew)
 	let_go_of_strays(daemon);
 	for (size_t i = 0; i < generation->n_ports; i++)
 		all = guard(daemon, &generation->ports[i], anew) && all;
-	if (all)
+	if (all && count_guarded(daemon))
 		open_gateway(daemon);
+	else if (all && daemon->closed && anew)
+		log_info(
+			"none of the ports is there yet: nothing is forwarded until one is guarded");
 	else if (daemon->closed && anew)
 		log_error("nothing is forwarded until every port that is there is guarded");
 }
@@ -246,11 +260,8 @@ int ports_attach(struct daemon *daemon, const char *name)
 
 void ports_describe(const struct daemon *daemon, char *text, size_t size)
 {
-	const struct attachment *list;
-	size_t count = datapath_attachments(daemon->datapath, &list), guarded = 0;
+	size_t guarded = count_guarded(daemon);
 
-	for (size_t i = 0; i < count; i++)
-		guarded += list[i].present && list[i].checkpoint;
 	if (!daemon->live.generation && !datapath_live(daemon->datapath))
 		snprintf(text, size, "closed: no configuration is live");
 	else
