@@ -36,6 +36,8 @@ static const struct known_option known[] = {
 	TEXT("icmp", 'i', icmp),
 	TEXT("flows", 'w', flows),
 	TEXT("direction", 'D', direction),
+	TEXT("in", 'I', in),
+	TEXT("sport", 's', sport),
 	FLAG("follow", 'l', follow),
 	FLAG("all", 'a', all),
 	FLAG("drops", 'x', drops),

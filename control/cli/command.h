@@ -13,6 +13,7 @@ struct arguments {
 	const char *bpffs;
 	const char *output; /* "text", "json" or "yaml" */
 	const char *file;
+	const char *in, *sport;
 	const char *from, *to, *dport, *proto, *icmp, *flows, *direction;
 	bool follow, all, drops;
 	char **words; /* what is not an option */

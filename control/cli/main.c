@@ -37,6 +37,13 @@ static const struct command policy_words[] = {
 	{},
 };
 
+static const struct command trace_words[] = {
+	{"packet", "--from X --to Y --dport PORT[/PROTO] [--sport PORT] [--in PORT] [-o json]",
+	 "Run a packet that nobody sends through the live maps, stage by stage", trace_packet,
+	 ASKS " from to dport proto icmp sport in", 0, 0, NULL},
+	{},
+};
+
 static const struct command class_words[] = {
 	{"list", "[-o json]", "List subject and peer classes", class_list, ASKS, 0, 0, NULL},
 	{},
@@ -71,6 +78,7 @@ static const struct command words[] = {
 	{"endpoint", "", "Workloads behind the gateway", NULL, NULL, 0, 0, endpoint_words},
 	{"identity", "", "Who is who", NULL, NULL, 0, 0, identity_words},
 	{"policy", "", "Check, list and explain policy", NULL, NULL, 0, 0, policy_words},
+	{"trace", "", "What would become of a packet", NULL, NULL, 0, 0, trace_words},
 	{"class", "", "What the compiler makes of identities", NULL, NULL, 0, 0, class_words},
 	{"conntrack", "", "Flows", NULL, NULL, 0, 0, conntrack_words},
 	{"deny", "", "The gate's deny list", NULL, NULL, 0, 0, deny_words},

@@ -31,6 +31,7 @@ int follow_events(const struct arguments *arguments);
 
 int policy_validate(const struct arguments *arguments);
 int policy_explain(const struct arguments *arguments);
+int trace_packet(const struct arguments *arguments);
 int rule_list(const struct arguments *arguments);
 int selector_list(const struct arguments *arguments);
 int policy_lint(const struct arguments *arguments);

@@ -14,6 +14,7 @@
 #include "daemon/ports.h"
 #include "daemon/recent.h"
 #include "daemon/show.h"
+#include "daemon/trace.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 
@@ -185,6 +186,7 @@ static const struct api_route routes[] = {
 	{"GET", "/v1/documents", get_documents},
 	{"GET", "/v1/events", get_events},
 	{"POST", "/v1/reload", post_reload},
+	{"POST", "/v1/trace", post_trace},
 	{"POST", "/v1/apply", post_apply},
 	{"POST", "/v1/delete", post_delete},
 	{"POST", "/v1/rollback/*", post_rollback},

@@ -157,6 +157,7 @@ void datapath_close(struct datapath *datapath)
 	if (datapath->config)
 		munmap(datapath->config, getpagesize());
 	bpf_object__close(datapath->xdp);
+	bpf_object__close(datapath->dry);
 	bpf_object__close(datapath->tc);
 	netlink_close(datapath->nl);
 	if (datapath->directory_fd >= 0)

@@ -43,6 +43,7 @@ struct datapath {
 	struct limits limits;
 
 	struct bpf_object *tc, *xdp;
+	struct bpf_object *dry; /* the checkpoint once more, for traces; NULL: not asked for yet */
 	int program_fd[PROGRAMS];
 	uint32_t program_id[PROGRAMS];
 	struct chq_cell *cell;	   /* mapped */
@@ -94,6 +95,8 @@ int map_fd(const struct datapath *datapath, const char *name);
 int programs_load(struct datapath *datapath);
 /* The gate's object over our maps, opened and not loaded. */
 int gate_object(struct datapath *datapath, char *log, struct bpf_object **ret);
+/* The checkpoint's object, opened and not loaded. */
+int checkpoint_object(struct datapath *datapath, struct bpf_object **ret);
 int meta_write(struct datapath *datapath);
 
 /* takeover.c: puts our programs where a predecessor's are, flows and all. */

@@ -313,6 +313,14 @@ int gate_object(struct datapath *datapath, char *log, struct bpf_object **ret)
 	return 0;
 }
 
+int checkpoint_object(struct datapath *datapath, struct bpf_object **ret)
+{
+	size_t size;
+	const void *built_in = chq_tc__elf_bytes(&size);
+
+	return open_object(datapath, "chq_tc", built_in, size, NULL, ret);
+}
+
 static int load_checkpoint(struct datapath *datapath, char *log)
 {
 	int err = bpf_object__load(datapath->tc);

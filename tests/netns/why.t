@@ -54,7 +54,45 @@ ok "81, too"                                reaches server tcp 10.10.0.5 81
 
 ok "selectors say how many they match"      says "app=web" chasqui policy selectors
 
+# ---- trace ----
+leaves_nothing() {		# leaves_nothing COMMAND...: no flow, hit, counter or event more than before
+	local before; before=$(traces)
+	"$@" >/dev/null
+	is "$before" traces
+}
+traces() {
+	chasqui conntrack list -o json | jq length
+	chasqui policy rules -o json | jq -c 'map(.hits)'
+	chasqui status -o json | jq -S -c .ports
+	chasqui events -o json | wc -l
+}
+exits() { local wanted=$1; shift; "$@" >/dev/null 2>&1; is "$wanted" echo $?; }
+packet() { chasqui trace packet --from 192.0.2.10 --to shop/web "$@"; }
+chasqui conntrack flush >/dev/null
+
+ok "a packet to 80 would pass"              exits 0 packet --dport 80/tcp
+ok "by the rule of 80"                      says "port-80.yaml:" packet --dport 80/tcp
+ok "one to 82 would not"                    exits 1 packet --dport 82/tcp
+ok "and says which direction"               says "ingress" packet --dport 82/tcp
+ok "from a wrong port it is spoofed"        says "source address from the wrong port" chasqui trace packet --from shop/web --to 192.0.2.10 --dport 80/tcp --in wan0
+ok "ICMP too"                               exits 1 packet --icmp 8
+ok "IPv6 too"                               exits 0 chasqui trace packet --from 2001:db8:2::10 --to shop/web --dport 80/tcp
+ok "from the gateway itself"                exits 1 chasqui trace packet --from reserved:host --to shop/web --dport 80/tcp
+ok "a port that is none is refused"         exits 2 packet --dport 80/tcp --in nowhere0
+ok "nothing is left behind by what passes"  leaves_nothing packet --dport 80/tcp
+ok "nor by what does not"                   leaves_nothing packet --dport 82/tcp
+hold server tcp 10.10.0.5 80 running
+sport=$(chasqui conntrack list -o json | jq -r '.[0].opener' | sed 's/.*://')
+ok "a running flow is found"                says "known, proven" packet --dport 80/tcp --sport "$sport"
+flow=$(chasqui conntrack list -o json | jq -c '.[0] | del(.idleMs, .expiresMs)')
+packet --dport 80/tcp --sport "$sport" >/dev/null
+ok "and left alone"                         is "$flow" eval "chasqui conntrack list -o json | jq -c '.[0] | del(.idleMs, .expiresMs)'"
+
 # ---- difference ----
+sed -i 's/"80"/"84"/' "$config/port-80.yaml"
+ok "a running flow would be cut"            says "1 of 1 running flows would be cut" chasqui policy diff "$config"
+sed -i 's/"84"/"80"/' "$config/port-80.yaml"
+let_go running
 cp -r "$config" other
 ok "the same directory changes nothing"     is 0 diff_code other
 sed -i 's/"81"/"83"/' other/port-81.yaml
