@@ -210,6 +210,11 @@ static __always_inline enum chq_reason flow_rejudge(struct packet *pkt, struct c
 	flow->identity[!opener_of(flow)] = pkt->judged.target;
 	if (is_drop(why)) {
 		flow->state = CHQ_FLOW_DENIED;
+		pkt->reject = wants_reject(pkt);
+		if (pkt->reject)
+			flow->flags |= CHQ_FLOW_REJECT;
+		else
+			flow->flags &= ~CHQ_FLOW_REJECT;
 		return why;
 	}
 	if (flow->state == CHQ_FLOW_DENIED)

@@ -269,4 +269,19 @@ __noinline int judge(const struct question *q, struct judgement *judged)
 	return why;
 }
 
+/* Is this denial to be answered: by the rule's wish, or by the port's where it came in? */
+static __always_inline bool wants_reject(const struct packet *pkt)
+{
+	__u32 slot = pkt->slot, ifindex = pkt->arrival.ifindex;
+	void *ports = bpf_map_lookup_elem(&chq_ports, &slot);
+	const struct chq_port *port;
+
+	if (pkt->judged.flags & CHQ_DECISION_REJECT)
+		return true;
+	if (!ports)
+		return false;
+	port = bpf_map_lookup_elem(ports, &ifindex);
+	return port && port->flags & CHQ_PORT_REJECT;
+}
+
 #endif

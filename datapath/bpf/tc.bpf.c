@@ -94,20 +94,6 @@ static __always_inline int finish(struct __sk_buff *skb, struct packet *pkt, __u
 	return pkt->reject ? reject(skb, pkt) : TC_ACT_SHOT;
 }
 
-static __always_inline bool wants_reject(const struct packet *pkt)
-{
-	__u32 slot = pkt->slot, ifindex = pkt->arrival.ifindex;
-	void *ports = bpf_map_lookup_elem(&chq_ports, &slot);
-	const struct chq_port *port;
-
-	if (pkt->judged.flags & CHQ_DECISION_REJECT)
-		return true;
-	if (!ports)
-		return false;
-	port = bpf_map_lookup_elem(ports, &ifindex);
-	return port && port->flags & CHQ_PORT_REJECT;
-}
-
 static __always_inline bool opens_tcp(const struct packet *pkt)
 {
 	return (pkt->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;

@@ -54,6 +54,23 @@ static void test_who_is_answered(void **state)
 	WALK(state, steps);
 }
 
+/* A running flow that a reload denies is told so, too. */
+static void test_reload(void **state)
+{
+	static const struct step steps[] = {
+		{"opens", AT(LAN2), .frame = {.from = WEB, .to = WORLD, .sport = 5, .dport = 80},
+		 CHQ_PASS_ALLOWED, IS(NEW)},
+		{"closed", AT(LAN2),
+		 .frame = {.from = WEB, .to = WORLD, .sport = 5, .dport = 80, .flags = A},
+		 CHQ_DROP_NO_RULE, IS(DROP), .flip_close = 2, .answered = true},
+		{"still closed", AT(LAN2),
+		 .frame = {.from = WEB, .to = WORLD, .sport = 5, .dport = 80, .flags = A},
+		 CHQ_DROP_NO_RULE, IS(DROP), .answered = true},
+	};
+
+	WALK(state, steps);
+}
+
 static void test_budget(void **state)
 {
 	static const struct step steps[] = {
@@ -214,6 +231,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_who_is_answered, gateway_setup),
+		cmocka_unit_test_setup(test_reload, gateway_setup),
 		cmocka_unit_test_setup(test_budget, gateway_setup),
 		cmocka_unit_test_setup(test_rst_of_syn, gateway_setup),
 		cmocka_unit_test_setup(test_rst_of_ack, gateway_setup),
