@@ -61,6 +61,7 @@ static const int calls[] = {
 	SCMP_SYS(munlock),
 	SCMP_SYS(close),
 	SCMP_SYS(bind),
+	SCMP_SYS(connect),
 	SCMP_SYS(getsockname),
 	SCMP_SYS(getsockopt),
 	SCMP_SYS(setsockopt),

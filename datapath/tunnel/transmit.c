@@ -31,11 +31,27 @@ static void stage_all(struct peer *peer, const struct super *super)
 	}
 }
 
+/* A packet near the device's MTU is padded to its route's, if that is smaller (or not at all). */
+static uint32_t padding_of(struct worker *worker, const struct super *super, uint32_t length)
+{
+	uint32_t mtu = worker->device->mtu, of_route;
+	const uint8_t *packet = super->packet;
+	bool is4 = packet[0] >> 4 == 4;
+
+	if (length < mtu && ((length + 15) & ~15u) > mtu) {
+		of_route = route_mtu(&worker->route, packet + (is4 ? 16 : 24), is4 ? 4 : 16,
+				     worker->device->epoch);
+		if (of_route && of_route < mtu)
+			mtu = of_route < length ? length : of_route;
+	}
+	return padding_for(length, mtu);
+}
+
 static uint32_t seal_one(struct worker *worker, struct peer *peer, struct session *session,
 			 const struct super *super, uint32_t i, uint64_t counter)
 {
 	uint32_t length = super_length(super, i);
-	uint32_t padding = padding_for(length, worker->device->mtu);
+	uint32_t padding = padding_of(worker, super, length);
 	uint8_t *text = outbox_text(&worker->outbox, length + padding);
 
 	super_write(super, i, text);

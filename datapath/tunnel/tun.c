@@ -15,8 +15,10 @@
 #define TUN_F_USO6 0x40
 #endif
 
-/* Packets of 64 KiB may wait in it, so a long queue is a long wait: this one holds 2 ms at 5 Gbit/s
- * in full ones. */
+/*
+ * What may wait for us. TCP alone fills some 90 of these, with 64 KiB each; fewer would lose
+ * datagrams whenever we are not scheduled for a few milliseconds.
+ */
 #define QUEUE_PACKETS 500
 
 static int ask(int request, struct ifreq *about)

@@ -50,6 +50,7 @@ int worker_init(struct worker *worker, struct device *device, int number)
 	if (worker->epoll < 0 || !worker->from_tun || !worker->receive_memory)
 		return -ENOMEM;
 	err = aead_make(&worker->aead, device->aead.kind);
+	err = err ?: route_init(&worker->route);
 	return err
 	    ?: outbox_init(&worker->outbox, &device->sockets[number], &device->epoch, &worker->aead)
 	    ?: watch(worker, worker->tun_fd, FROM_TUN);
@@ -63,6 +64,7 @@ void worker_drop(struct worker *worker)
 		munmap(worker->from_tun, TUN_BYTES);
 	if (worker->receive_memory)
 		munmap(worker->receive_memory, (size_t)RECEIVE_MESSAGES * RECEIVE_BYTES);
+	route_drop(&worker->route);
 	outbox_drop(&worker->outbox);
 	aead_drop(&worker->aead);
 }

@@ -4,6 +4,7 @@
 
 #include "device.h"
 #include "merge.h"
+#include "route.h"
 #include "split.h"
 
 /*
@@ -32,6 +33,7 @@ struct worker {
 	uint64_t now_ns;
 
 	struct aead aead;
+	struct route route;
 	struct outbox outbox;
 	uint8_t *from_tun; /* header room, then 64 KiB */
 

@@ -31,7 +31,7 @@ check-unit:: $(tunnel_tests)
 	@set -e; for test in $(tunnel_tests); do echo "$$test"; $$test; done
 
 check-netns:: $(BUILD)/chasqui-wg $(BUILD)/tests/tunnel/relay $(BUILD)/tests/tunnel/flood
-	BUILD=$(BUILD) prove --verbose --merge $(sort $(wildcard tests/tunnel/*.t))
+	BUILD=$(BUILD) prove -j2 --verbose --merge $(sort $(wildcard tests/tunnel/*.t))
 
 # Minutes; JSON lines and a table.
 bench-tunnel: $(BUILD)/chasqui-wg

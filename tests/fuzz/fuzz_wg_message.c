@@ -64,7 +64,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	peer.shared_known = before.shared_known;
 	memcpy(peer.shared, before.shared, KEY_BYTES);
-	if (memcmp(&before, &peer, sizeof(peer)))
+	if (before.state != peer.state || memcmp(before.hash, peer.hash, HASH_BYTES) ||
+	    memcmp(before.chain, peer.chain, HASH_BYTES) ||
+	    before.remote_index != peer.remote_index ||
+	    memcmp(before.greatest_timestamp, peer.greatest_timestamp, TIMESTAMP_BYTES))
 		abort();
 	return 0;
 }

@@ -53,6 +53,24 @@ on b wg set wgb peer "$(key a)" endpoint "[fd00:aa::9]:11"
 ok "spoken to at its second address"  pings b 192.168.241.1
 ok "it answers from there"            is "[fd00:aa::9]:11" endpoint b
 
+# ---- padding ----
+
+# A packet of 1,297 bytes is padded to its route's MTU of 1,299, not to the device's 1,300.
+ip -n a link set wga mtu 1300; ip -n a route add 192.168.241.2/32 dev wga mtu 1299
+sleep 0.2
+padded() {
+	local before; before=$(sent a)
+	on a ping -n -q -c 1 -W 2 -s 1269 192.168.241.2 >/dev/null
+	echo $(($(sent a) - before))
+}
+sent() { on "$1" wg show "wg$1" transfer | cut -f3; }
+pings a 192.168.241.2 >/dev/null
+ok "padding stays within the route"   is 1331 padded
+ip -n a route del 192.168.241.2/32 dev wga
+sleep 0.2
+ok "and within the device"            is 1332 padded
+ip -n a link set wga mtu 1420
+
 # ---- what may not pass ----
 
 ip -n b addr add 192.168.77.7/32 dev wgb
@@ -131,3 +149,29 @@ ok "in the background it is ready when the command returns" on a wg show wga
 ok "a second one for the device fails" not on a "$ours" wga
 kill "$(pgrep -x chasqui-wg)"
 ok "it ends when asked"               eventually not test -e /var/run/wireguard/wga.sock
+
+# ---- a device that somebody else owns ----
+
+ip -n a tuntap add dev wga mode tun vnet_hdr
+ip -n a addr add 192.168.241.1/24 dev wga; ip -n a link set wga up
+adopt() {		# TUNSETIFF: a TUN without packet information, with virtio_net_hdr
+	# shellcheck disable=SC2016
+	nsenter --net=/run/netns/a -- perl -e '
+		open(my $tun, "+<", "/dev/net/tun") or die;
+		my $ask = pack("a16sx22", "wga", 0x5001);
+		ioctl($tun, 0x400454ca, $ask) or die "TUNSETIFF: $!";
+		fcntl($tun, 2, 0);
+		$ENV{WG_TUN_FD} = fileno($tun);
+		exec @ARGV' "$ours" -f wga 2>>a.log &
+	echo $! >a.pid
+	eventually on a wg show wga >/dev/null 2>&1
+}
+adopt; engine b
+configure b; befriend; on a wg set wga private-key /run/test/keys/a listen-port 1
+ok "a device that is given carries"   pings a 192.168.241.2
+kill_engine a KILL
+ok "it outlives the engine"           ip -n a link show wga
+adopt
+on a wg set wga private-key /run/test/keys/a listen-port 1; befriend
+ok "and the next engine takes it"     eventually pings a 192.168.241.2 1 1
+kill_engine a; kill_engine b

@@ -35,7 +35,7 @@ static void forge(struct cookie_jar *jar, struct message_initiation *message)
 int main(int argc, char **argv)
 {
 	static struct message_initiation messages[BATCH];
-	struct sockaddr_in to = { .sin_family = AF_INET };
+	struct sockaddr_in to = {.sin_family = AF_INET};
 	struct cookie_jar jar = {};
 	struct mmsghdr headers[BATCH] = {};
 	struct iovec parts[BATCH];
@@ -56,8 +56,8 @@ int main(int argc, char **argv)
 		return 1;
 	for (int i = 0; i < BATCH; i++) {
 		forge(&jar, &messages[i]);
-		parts[i] = (struct iovec){ &messages[i], sizeof(messages[i]) };
-		headers[i].msg_hdr = (struct msghdr){ .msg_iov = &parts[i], .msg_iovlen = 1 };
+		parts[i] = (struct iovec){&messages[i], sizeof(messages[i])};
+		headers[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
 	}
 	begin = now_s();
 	while (now_s() - begin < seconds) {
@@ -66,7 +66,7 @@ int main(int argc, char **argv)
 
 			sent += part > 0 ? part : 0;
 		} else {
-			nanosleep(&(struct timespec){ .tv_nsec = 200000 }, NULL);
+			nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
 		}
 	}
 	printf("%.0f\n", sent / seconds);

@@ -22,7 +22,7 @@ enum { LOSS, DOUBLE, SPOIL, REORDER, DELAY, KNOBS };
 
 struct held {
 	double due_ms;
-	int out;		/* which of the two sockets it leaves by */
+	int out; /* which of the two sockets it leaves by */
 	ssize_t bytes;
 	unsigned char data[BYTES_MAX];
 };
@@ -99,14 +99,14 @@ static void pass(const int *sockets)
 
 int main(int argc, char **argv)
 {
-	struct sockaddr_in here = { .sin_family = AF_INET };
+	struct sockaddr_in here = {.sin_family = AF_INET};
 	int sockets[2];
 
 	if (argc != 4 + KNOBS)
 		return 2;
 	here.sin_port = htons((unsigned short)atoi(argv[1]));
-	target = (struct sockaddr_in){ .sin_family = AF_INET,
-				       .sin_port = htons((unsigned short)atoi(argv[3])) };
+	target = (struct sockaddr_in){.sin_family = AF_INET,
+				      .sin_port = htons((unsigned short)atoi(argv[3]))};
 	if (inet_pton(AF_INET, argv[2], &target.sin_addr) != 1)
 		return 2;
 	for (int i = 0; i < KNOBS; i++)
@@ -119,7 +119,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	for (;;) {
-		struct pollfd polls[2] = { { sockets[0], POLLIN, 0 }, { sockets[1], POLLIN, 0 } };
+		struct pollfd polls[2] = {{sockets[0], POLLIN, 0}, {sockets[1], POLLIN, 0}};
 
 		poll(polls, 2, held_count ? 1 : 100);
 		take(sockets, 0);
