@@ -10,3 +10,15 @@ $(why_tests): %: %.o $(BUILD)/tests/lib/compiled.o $(think)
 
 check-unit:: $(why_tests)
 	@for test in $(why_tests); do ./$$test || exit 1; done
+
+# Other projects' cases once more, through the command that people use.
+check-explain: $(BUILD)/chasqui
+	@if [ ! -e $(CHASQUI_CONFORMANCE)/k8s_netpol_cases.yaml ]; then \
+		echo "SKIP explain: no case files in $(CHASQUI_CONFORMANCE) (set CHASQUI_CONFORMANCE)"; \
+	else rm -rf $(BUILD)/explain && \
+		$(PYTHON) tests/conformance/conformance.py $(CHASQUI_CONFORMANCE) $(BUILD)/explain && \
+		$(PYTHON) tests/conformance/explain.py $(BUILD)/chasqui $(BUILD)/explain; fi
+
+check-packet:: check-explain
+
+.PHONY: check-explain
