@@ -71,6 +71,10 @@ static const int calls[] = {
 	SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(rt_sigaction),
 	SCMP_SYS(sched_yield),
+#ifdef __SANITIZE_ADDRESS__
+	SCMP_SYS(sigaltstack),
+#endif
+
 	SCMP_SYS(clock_nanosleep),
 	SCMP_SYS(nanosleep),
 	SCMP_SYS(restart_syscall),

@@ -160,7 +160,7 @@ void handshake_send_staged(struct device *device, struct peer *peer)
 void handshake_send_keepalive(struct device *device, struct peer *peer)
 {
 	if (!peer->staged_first)
-		peer_stage(peer, NULL, 0, 0);
+		peer_stage(peer, (const uint8_t *)"", 0, 0);
 	handshake_send_staged(device, peer);
 }
 
