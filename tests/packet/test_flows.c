@@ -564,7 +564,7 @@ static void test_floods(void **state)
 				      .dport = 443,
 				      .protocol = i & 1 ? IPPROTO_TCP : IPPROTO_UDP};
 
-		snprintf(from, sizeof(from), "203.0.%d.%d", (i >> 8) & 255, i & 255);
+		snprintf(from, sizeof(from), "203.%d.%d.%d", i >> 16, (i >> 8) & 255, i & 255);
 		gateway_run(*state, &how, &frame, &seen);
 		assert_int_equal(seen.action, 0);
 	}
