@@ -99,6 +99,8 @@ class Case:
         if (plain and flow.aim not in plain) or not (flow.egress and flow.ingress):
             return "none"
         kind = world.thing(flow.source).kind
+        if any(flow.source in prefix for prefix, owner in world.places if owner.kind == "remote"):
+            kind = "remote"
         return {"host": "host", "remote": "tunnel", "world": "wan0"}.get(kind, "lan0")
 
 

@@ -318,7 +318,7 @@ static void report(const struct run *run)
 	printf("%zu batches, %zu refused by name, %zu cases against the tables, "
 	       "%zu packets through the checkpoint\n",
 	       run->batches, run->refusals, run->cases, run->packets);
-	for (uint8_t reason = 0; reason < CHQ_REASON_MAX; reason++)
+	for (unsigned reason = 0; reason < CHQ_REASON_MAX; reason++)
 		if (run->reasons[reason])
 			printf("  %7zu %s\n", run->reasons[reason], word_of(reason));
 	printf("%zu mismatches\n", run->mismatches);
