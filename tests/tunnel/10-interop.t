@@ -7,10 +7,10 @@
 
 wire
 
-# between A-PROGRAM B-PROGRAM FAMILY
+# between A-PROGRAM B-PROGRAM FAMILY [OPTION-OF-A...]
 between() {
-	local name="${1##*/} with ${2##*/}, IP$3 outside" pid_a pid_b
-	engine a "$1"; pid_a=$engine_pid
+	local name="${1##*/} ${*:4} with ${2##*/}, IP$3 outside" pid_a pid_b
+	engine a "$1" "${@:4}"; pid_a=$engine_pid
 	engine b "$2"; pid_b=$engine_pid
 	configure a; configure b; befriend "$3"
 	ok "$name: it answers" pings a 192.168.241.2
@@ -41,7 +41,7 @@ stream() {
 	cmp /run/test/sent /run/test/got
 }
 
-between "$ours" "$ours" v4
+between "$ours" "$ours" v4 --workers 3
 if command -v wireguard-go >/dev/null; then
 	between "$ours" wireguard-go v4
 	between wireguard-go "$ours" v6
