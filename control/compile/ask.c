@@ -143,7 +143,7 @@ static void join(struct flow_answer *answer)
 {
 	uint8_t egress = outcome_of(&answer->egress), ingress = outcome_of(&answer->ingress);
 
-	answer->reason = rank(ingress) > rank(egress) && rank(egress) < 5 ? ingress : egress;
+	answer->reason = rank(ingress) > rank(egress) ? ingress : egress;
 	answer->decided = 0xff;
 	if (answer->reason == CHQ_UNDECIDED || answer->reason == CHQ_PASS_NO_POLICY)
 		return;

@@ -185,12 +185,12 @@ static struct row inherit(const struct compiler *c, const struct chq_prefix *pre
 	return row;
 }
 
+/* IPv4 comes first, and holds nothing of IPv6. */
 static uint32_t find_parent(const struct compiler *c, const struct chq_prefix *prefix)
 {
 	uint32_t parent = c->n_rows ? c->n_rows - 1 : NOBODY;
 
-	while (parent != NOBODY && (rows_is_ipv4(&c->rows[parent].prefix) != rows_is_ipv4(prefix) ||
-				    !prefix_contains(&c->rows[parent].prefix, prefix)))
+	while (parent != NOBODY && !prefix_contains(&c->rows[parent].prefix, prefix))
 		parent = c->rows[parent].parent;
 	return parent;
 }

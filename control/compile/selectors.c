@@ -218,8 +218,7 @@ static int match(struct dictionary *dictionary, struct selector_term *term)
 			if (i != best)
 				apply(dictionary, &term->selector->list[i]);
 	}
-	term->label_sets =
-		compiler_set(c, c->n_label_sets, dictionary->found, dictionary->n_found);
+	term->label_sets = compiler_set(c, c->n_label_sets, dictionary->found, dictionary->n_found);
 	return compiler_spend(c, dictionary->n_found);
 }
 

@@ -105,6 +105,12 @@ static void enforcement(void **state)
 		 CNP("a", "{endpointSelector: {}, ingress: [{}]}"),
 		 {"world > web tcp/1: none drop", "world > net tcp/1: none drop",
 		  "world > labweb tcp/1: none none", "world > host tcp/1: none none"}},
+		{"who is not labelled yet is closed",
+		 NULL,
+		 "apiVersion: chasqui.io/v1\nkind: Endpoint\n"
+		 "metadata: {name: new, namespace: shop, labels: {'reserved:init': ''}}\n"
+		 "spec: {addresses: [10.0.0.9]}\n",
+		 {"web > 10.0.0.9 tcp/1: none drop", "10.0.0.9 > world tcp/1: drop none"}},
 		{"clusterwide policies select everywhere",
 		 NULL,
 		 CCNP("a", "{endpointSelector: {}, ingress: [{}]}"),
@@ -183,6 +189,18 @@ static void peers(void **state)
 			  "[{key: app, operator: NotIn, values: [db]}]}]}]}"),
 		 {"net > web tcp/80: none allow", "db > web tcp/80: none drop",
 		  "world > web tcp/80: none drop"}},
+		{"a key that is there",
+		 NULL,
+		 CNP("a",
+		     "{" WEB ", ingress: [{fromEndpoints: [{matchExpressions: [{key: tier, "
+		     "operator: Exists}], matchLabels: {'k8s:io.kubernetes.pod.namespace': lab}}]}]}"),
+		 {"labweb > web tcp/80: none allow", "far > web tcp/80: none drop"}},
+		{"a key that is there, looked for first",
+		 NULL,
+		 CCNP("a",
+		      "{endpointSelector: {matchExpressions: [{key: tier, operator: Exists}]}, "
+		      "ingress: [{}]}"),
+		 {"web > labweb tcp/80: none drop", "labweb > web tcp/80: none none"}},
 		{"a reserved label finds the world",
 		 NULL,
 		 CNP("a", "{" WEB ", ingress: [{fromEndpoints: [{matchLabels: "
@@ -289,6 +307,13 @@ static void cidrs(void **state)
 			  "except: [192.0.2.0/24, 192.0.2.0/28, 192.0.9.0/24]}]}]}"),
 		 {"cidr > web tcp/1: none drop", "192.0.2.99 > web tcp/1: none drop",
 		  "192.0.9.1 > web tcp/1: none drop", "192.0.3.1 > web tcp/1: none allow"}},
+		{"a group's hole may hold a whole prefix of it",
+		 NULL,
+		 "apiVersion: cilium.io/v2\nkind: CiliumCIDRGroup\nmetadata: {name: g}\n"
+		 "spec: {externalCIDRs: [192.0.2.5/32, 198.51.100.0/24]}\n---\n" CNP(
+			 "a", "{" WEB ", ingress: [{fromCIDRSet: [{cidrGroupRef: g, "
+			      "except: [192.0.2.0/24]}]}]}"),
+		 {"cidr > web tcp/1: none drop", "world > web tcp/1: none allow"}},
 		{"families are apart",
 		 NULL,
 		 CNP("a", "{" WEB ", ingress: [{fromCIDR: ['::/0']}]}"),
@@ -426,7 +451,8 @@ static void management(void **state)
 		 GUARD,
 		 CCNP("a", "{endpointSelector: {}, egressDeny: [{toEntities: [all]}]}"),
 		 {"web > host tcp/22: guard guard", "web > host tcp/23: deny none",
-		  "net > host tcp/22: deny none", "web > db tcp/22: deny none"}},
+		  "net > host tcp/22: deny none", "web > db tcp/22: deny none",
+		  "web > world tcp/22: deny none", "web > peer tcp/22: deny none"}},
 		{"it is for the gateway alone",
 		 GUARD,
 		 CNP("a", "{" WEB ", ingress: [{}]}"),
@@ -452,6 +478,18 @@ static void audit_and_reject(void **state)
 		 NULL,
 		 NOTED("a", AUDIT, "{" WEB ", ingressDeny: [{fromEndpoints: [" DB "]}]}"),
 		 {"db > web tcp/1: none deny~", "net > web tcp/1: none drop~"}},
+		{"an endpoint's own drops are watched",
+		 NULL,
+		 "apiVersion: chasqui.io/v1\nkind: Endpoint\n"
+		 "metadata: {name: watched, namespace: shop, labels: {app: db}}\n"
+		 "spec: {addresses: [10.0.0.9], audit: true}\n---\n" CNP(
+			 "a", "{endpointSelector: {}, ingress: [{}]}"),
+		 {"web > 10.0.0.9 tcp/1: none drop~", "web > db tcp/1: none drop",
+		  "10.0.0.9 > db tcp/1: none drop"}},
+		{"closed by a watched policy and by an enforced one: closed",
+		 NULL,
+		 CNP("a", "{" WEB ", ingress: [{}]}") NOTED("b", AUDIT, "{" WEB ", ingress: [{}]}"),
+		 {"db > web tcp/1: none drop"}},
 		{"a watched deny beside an enforced one drops",
 		 NULL,
 		 NOTED("a", AUDIT, "{" WEB ", ingressDeny: [{fromEndpoints: [" DB "]}]}")

@@ -78,7 +78,7 @@ static void an_entry_says_whose_address_it_is(void **state)
 static void what_lies_inside_inherits(void **state)
 {
 	struct built built =
-		build("  management: {ports: [22/tcp], from: [10.1.7.0/24]}",
+		build("  management: {ports: [22/tcp], from: [10.1.7.0/24, 192.0.2.128/25]}",
 		      CNP("a", "{endpointSelector: {}, egressDeny: [{toCIDR: [10.9.1.0/24, "
 			       "10.1.8.0/24, 192.0.2.0/24]}]}"));
 
@@ -91,6 +91,9 @@ static void what_lies_inside_inherits(void **state)
 	assert_int_equal(CHQ_KIND_PEER, entry(&built, "10.9.1.7")->kind);
 	assert_int_equal(CHQ_ID_REMOTE_NODE, entry(&built, "10.9.1.7")->identity);
 	assert_int_equal(CHQ_ID_PREFIX, entry(&built, "192.0.2.1")->identity & CHQ_ID_PREFIX);
+	assert_int_equal(entry(&built, "192.0.2.1")->identity,
+			 entry(&built, "192.0.2.200")->identity);
+	assert_int_not_equal(entry(&built, "192.0.2.1")->peer, entry(&built, "192.0.2.200")->peer);
 	built_free(&built);
 }
 
@@ -431,6 +434,29 @@ static void size_follows_classes(void **state)
 	assert_in_range(pairs[0], 50, 50 * 50);
 }
 
+/* What most peers, and most ports, get is said once. */
+static void the_common_case_is_not_stored(void **state)
+{
+	struct built built = build(
+		NULL,
+		CNP("a", "{endpointSelector: {matchLabels: {app: web}}, ingress: [{fromEndpoints: "
+			 "[{matchLabels: {app: db}}]}]}")
+			CNP("b", "{endpointSelector: {matchLabels: {app: db}}, ingress: "
+				 "[{toPorts: [{ports: [{port: '1', protocol: TCP}]}]}, "
+				 "{toPorts: [{ports: [{port: '2', protocol: TCP}]}]}, "
+				 "{toPorts: [{ports: [{port: '3', protocol: TCP}]}]}]}")
+				CNP("c", "{endpointSelector: {matchLabels: {app: net}}, "
+					 "ingress: [{toPorts: [{ports: [{port: '0'}]}]}]}"));
+
+	(void)state;
+	check_built(&built);
+	assert_int_equal(1, built.generation->n_pairs);
+	assert_int_equal(5, built.generation->n_port_classes);
+	assert_int_equal(2, built.generation->n_rule_sets);
+	assert_int_equal(3 + 1, built.generation->n_rules);
+	built_free(&built);
+}
+
 static void the_same_documents_give_the_same_bytes(void **state)
 {
 	cleanup_free char *text = many_documents(300, 30, 200);
@@ -544,6 +570,7 @@ int main(void)
 		cmocka_unit_test(the_tables_are_sorted_and_their_numbers_in_range),
 		cmocka_unit_test(refusals_name_limit_figure_and_policy),
 		cmocka_unit_test(size_follows_classes),
+		cmocka_unit_test(the_common_case_is_not_stored),
 		cmocka_unit_test(the_same_documents_give_the_same_bytes),
 		cmocka_unit_test(the_order_of_files_changes_no_verdict),
 		cmocka_unit_test(an_address_has_one_owner),
