@@ -8,8 +8,36 @@
 # be seen from outside and all of it is gone when it ends, however it ends: there
 # is no cleanup to write and none to forget. The sandbox itself is the gateway.
 
-[ "${CHQ_SANDBOX:-}" ] || CHQ_SANDBOX=1 exec \
-	unshare --mount --net --pid --fork --kill-child --mount-proc -- bash "$0" "$@"
+# Mounts of ours must not be seen outside. Where the root is no mount of its own (a bare chroot),
+# that cannot be asked for; then it is tried out first.
+mounts_stay() {
+	local probe inside=0
+	awk '$5 == "/" { found = 1 } END { exit !found }' /proc/self/mountinfo 2>/dev/null && return
+	propagation=unchanged
+	probe=$(mktemp -d)
+	unshare --mount --propagation unchanged -- mount -t tmpfs none "$probe" &&
+		! mountpoint -q "$probe" && inside=1
+	umount "$probe" 2>/dev/null
+	rmdir "$probe"
+	[ "$inside" = 1 ]
+}
+
+if [ -z "${CHQ_SANDBOX:-}" ]; then
+	propagation=private
+	mounts_stay || {
+		echo "$0: mounts made here would be seen outside: make the root a mount (mount --bind DIR DIR)" >&2
+		exit 1
+	}
+	export CHQ_SANDBOX=$propagation
+	exec unshare --mount --propagation $propagation --net --pid --fork --kill-child -- bash "$0" "$@"
+fi
+if [ "$CHQ_SANDBOX" = unchanged ]; then
+	# ip(8) insists on a root that is a mount: here nobody else sees that we make it one.
+	export CHQ_SANDBOX=private
+	mount --rbind / /mnt && exec chroot /mnt bash -c 'cd "$0" && exec bash "$@"' "$PWD" "$0" "$@"
+fi
+mount -t proc proc /proc
+[ -e /sys/kernel ] || mount -t sysfs sysfs /sys
 
 top=$(realpath "${BASH_SOURCE[0]%/*}/../..")
 built=$(realpath "${BUILD:-$top/build}")
