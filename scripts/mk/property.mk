@@ -37,3 +37,10 @@ check-conformance:: $(property)
 check-packet:: check-cases check-property check-conformance
 
 .PHONY: check-cases check-property check-conformance
+
+# The sanitizers watch reader and compiler over the named cases and some random ones; no root needed.
+check-unit:: $(property)
+	@rm -rf $(BUILD)/named
+	@$(PYTHON) tests/property/cases.py $(BUILD)/named/cases
+	@$(PYTHON) tests/property/generate.py $(BUILD)/named/random --cases 2000 --thin-is-fine >$(BUILD)/named/tally
+	@$(property) $(BUILD)/named/cases $(BUILD)/named/random

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 """
-generate.py DIRECTORY [--cases N] [--seed S]
+generate.py DIRECTORY [--cases N] [--seed S] [--thin-is-fine]
 
 Random directories of documents and flows through them, with the reference
 evaluator's verdicts, as batches (batch.py) below DIRECTORY. What has decided
@@ -763,6 +763,8 @@ def main():
     parser.add_argument("directory")
     parser.add_argument("--cases", type=int, default=32000)
     parser.add_argument("--seed", type=int, default=20000)
+    parser.add_argument("--thin-is-fine", action="store_true",
+                        help="do not ask how much each construct decides")
     options = parser.parse_args()
     tally = Tally()
     number = 0
@@ -774,7 +776,7 @@ def main():
             sys.exit(f"batch {number}: the reference refuses its own documents: {error}")
         number += 1
     tally.report(sys.stdout)
-    thin = tally.gaps(options.cases)
+    thin = [] if options.thin_is_fine else tally.gaps(options.cases)
     for gap in thin:
         print(f"too thin: {gap}")
     return 1 if thin else 0
