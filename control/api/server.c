@@ -49,8 +49,8 @@ struct api_server {
 	const struct api_route *routes;
 	void *data;
 	char *socket_path;
-	LIST_HEAD(, api_stream) streams;
-	LIST_HEAD(, api_request) waiting;
+	LIST_HEAD(api_streams, api_stream) streams;
+	LIST_HEAD(api_requests, api_request) waiting;
 	size_t n_streams;
 };
 

@@ -9,7 +9,8 @@ $(peer): $(BUILD)/tests/lib/peer.o
 demo: all $(peer)
 	@BUILD=$(BUILD) scripts/demo-run
 
-check-lint:: $(skeletons) $(BUILD)/tests/bench/bench-forward-frames.skel.h
+check-lint:: $(skeletons) $(BUILD)/tests/bench/bench-forward-frames.skel.h \
+		$(BUILD)/tests/bench/bench-packet.skel.h
 	@BUILD=$(BUILD) scripts/check-style
 	@BUILD=$(BUILD) scripts/check-c
 
