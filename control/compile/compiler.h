@@ -219,7 +219,9 @@ struct compiler {
 	struct compiled_policy *policies;
 
 	struct partition label_classes;
-	bool *seen;			    /* by class of label sets, all false between uses */
+	bool *seen;	 /* by class of label sets, all false between uses */
+	uint32_t *room;	 /* for a number of each label set */
+	uint32_t *ranks; /* of the classes of label sets, later of the groups of subjects */
 	uint32_t *cidr_class[CATEGORY_MAX]; /* by CIDR prefix; 0 = no rule matches */
 	uint32_t n_cidr_classes;
 	bool *left_out; /* by CIDR prefix: a hole of the rule in hand */
@@ -251,7 +253,9 @@ int rows_name(struct compiler *c);
 int who_number(struct compiler *c);
 int selectors_match(struct compiler *c);
 int ports_gather(struct compiler *c);
-int classes_make(struct compiler *c);
+int peers_make(struct compiler *c);
+int specs_fill(struct compiler *c);
+int subjects_make(struct compiler *c);
 int pairs_make(struct compiler *c);
 int tables_write(struct compiler *c);
 int listing_write(struct compiler *c);
@@ -264,11 +268,22 @@ uint32_t who_actor(struct compiler *c, struct actor actor);
 int rows_compare(const void *a, const void *b);
 bool rows_is_ipv4(const struct chq_prefix *prefix);
 
+/* selectors.c: classes of the label sets that a term matches, each once */
+void selectors_keep_classes(struct compiler *c, struct selector_term *term,
+			    const struct partition *partition, uint32_t *room);
+const uint32_t *selectors_classes(struct compiler *c, const struct selector_term *term,
+				  const struct partition *partition, uint32_t *room,
+				  uint32_t *ret_count);
+
+/* cidrs.c */
+int cidrs_part(struct compiler *c);
+
 /* ports.c */
 uint32_t ports_list(struct compiler *c, const struct port_rule *ports, size_t count,
 		    enum chq_direction direction);
 uint32_t ports_named(struct compiler *c, const struct endpoint *endpoint,
 		     enum chq_direction direction);
+int ports_compare_named(const struct compiler *c, uint32_t a, uint32_t b);
 uint16_t ports_class_of(const struct compiler *c, uint32_t target);
 
 /* origins.c: number of this set of rule references, which is sorted. */
@@ -302,6 +317,15 @@ int compiler_spend(struct compiler *c, uint64_t steps);
 
 /* index_add() where running out of memory is treated as everywhere in the arenas. */
 void index_keep(struct index *index, uint64_t hash, uint32_t number);
+
+int compiler_order(uint32_t a, uint32_t b);
+/*
+ * New numbers, by old ones, in the order of `compare`, which gets numbers; the first
+ * `fixed` stay. `*ret_order` has the old ones in their new order.
+ */
+uint32_t *compiler_renumber(struct compiler *c, uint32_t count, uint32_t fixed,
+			    int (*compare)(const void *, const void *, void *),
+			    uint32_t **ret_order);
 
 /* One more element of a growing array in scratch; may move it. */
 void *compiler_grow(struct obstack *arena, void *list, uint32_t count, uint32_t *room,

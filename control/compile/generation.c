@@ -2,7 +2,6 @@
 #include "compile/generation.h"
 
 #include <errno.h>
-#include <inttypes.h>
 
 #include "compile/compiler.h"
 
@@ -32,72 +31,12 @@ static struct limits fill_limits(const struct limits *given)
 	};
 }
 
-/* What policies bring about is counted as they are compiled; rules stand in before that. */
-static size_t find_costliest(const struct compiler *c)
-{
-	uint64_t most = 0, cost;
-	size_t found = 0;
-
-	for (size_t i = 0; i < c->config->n_policies; i++) {
-		cost = c->policies ? c->policies[i].cost : 0;
-		cost = cost ? cost : c->config->policies[i].n_rules;
-		if (cost > most) {
-			most = cost;
-			found = i;
-		}
-	}
-	return found;
-}
-
-int compiler_refuse(struct compiler *c, const char *what, uint64_t figure, uint64_t limit,
-		    const char *setting)
-{
-	const struct config *config = c->config;
-	const struct policy *policy;
-
-	if (!config->n_policies) {
-		problems_add(c->problems, config, config->gateway.at,
-			     "these documents need %s%" PRIu64 " %s; the limit is %" PRIu64
-			     "%s%s%s",
-			     setting ? "" : "at least ", figure, what, limit, setting ? " (" : "",
-			     setting ? setting : "", setting ? ")" : "");
-		return -E2BIG;
-	}
-	policy = &config->policies[find_costliest(c)];
-	problems_add(c->problems, config, policy->at,
-		     "these documents need %s%" PRIu64 " %s; the limit is %" PRIu64
-		     "%s%s%s; %s %s%s%s costs most",
-		     setting ? "" : "at least ", figure, what, limit, setting ? " (" : "",
-		     setting ? setting : "", setting ? ")" : "", policy->kind, policy->namespace,
-		     *policy->namespace ? "/" : "", policy->name);
-	return -E2BIG;
-}
-
-struct set compiler_set(struct compiler *c, uint32_t n, uint32_t *list, uint32_t count)
-{
-	struct set set = set_make(c->scratch, n, list, count);
-
-	c->set_bytes += set.bits ? n / 8 : set.count * sizeof(*set.list);
-	return set;
-}
-
-int compiler_spend(struct compiler *c, uint64_t steps)
-{
-	c->work += steps;
-	if (c->set_bytes > SETS_MAX_BYTES)
-		return compiler_refuse(c, "bytes to hold what selectors match", c->set_bytes,
-				       SETS_MAX_BYTES, NULL);
-	if (c->work <= WORK_MAX)
-		return 0;
-	return compiler_refuse(c, "steps to work out who may reach whom", c->work, WORK_MAX, NULL);
-}
-
 static int run_steps(struct compiler *c)
 {
 	static int (*const steps[])(struct compiler *) = {
-		who_gather, terms_gather,    rows_gather,   rows_name,
-		who_number, selectors_match, ports_gather,  classes_make,
-		pairs_make, tables_write,    listing_write,
+		who_gather,	 terms_gather, rows_gather,   rows_name,  who_number,
+		selectors_match, ports_gather, peers_make,    specs_fill, subjects_make,
+		pairs_make,	 tables_write, listing_write,
 	};
 	int err = 0;
 

@@ -103,14 +103,18 @@ void partition_start(struct partition *partition, struct obstack *arena, uint32_
 		partition->element[i] = partition->where[i] = i;
 }
 
-/* Moves a member to the front part of its class, among those marked. */
-static bool mark(struct partition *p, uint32_t member)
+/* Where the part that is marked of a class grows: at its front, or at its back. */
+enum side { FRONT, BACK };
+
+/* Moves a member among the marked ones of its class. True: it is the first of them. */
+static bool mark(struct partition *p, uint32_t member, enum side side)
 {
-	uint32_t class = p->class_of[member];
-	uint32_t to = p->first[class] + p->marked[class], from = p->where[member];
+	uint32_t class = p->class_of[member], from = p->where[member];
+	uint32_t to = side == FRONT ? p->first[class] + p->marked[class]
+				    : p->first[class] + p->size[class] - 1 - p->marked[class];
 	uint32_t other = p->element[to];
 
-	if (from < to)
+	if (side == FRONT ? from < to : from > to)
 		return false; /* listed twice */
 	p->element[to] = member;
 	p->where[member] = to;
@@ -120,31 +124,51 @@ static bool mark(struct partition *p, uint32_t member)
 }
 
 /* The marked part becomes a class of its own, unless it is the whole class. */
-static void part(struct partition *p, uint32_t class)
+static void part(struct partition *p, uint32_t class, enum side side)
 {
-	uint32_t marked = p->marked[class], first = p->first[class], new;
+	uint32_t marked = p->marked[class], new;
 
 	p->marked[class] = 0;
 	if (marked == p->size[class])
 		return;
 	new = p->n_classes++;
-	p->first[new] = first;
+	p->first[new] = p->first[class];
 	p->size[new] = marked;
-	p->first[class] += marked;
 	p->size[class] -= marked;
-	for (uint32_t i = first; i < first + marked; i++)
+	if (side == FRONT)
+		p->first[class] += marked;
+	else
+		p->first[new] += p->size[class];
+	for (uint32_t i = p->first[new]; i < p->first[new] + marked; i++)
 		p->class_of[p->element[i]] = new;
 }
 
-void partition_split(struct partition *partition, const uint32_t *members, uint32_t count)
+static void split(struct partition *partition, const uint32_t *members, uint32_t count,
+		  enum side side)
 {
 	uint32_t touched = 0;
 
 	for (uint32_t i = 0; i < count; i++)
-		if (mark(partition, members[i]))
+		if (mark(partition, members[i], side))
 			partition->touched[touched++] = partition->class_of[members[i]];
 	for (uint32_t i = 0; i < touched; i++)
-		part(partition, partition->touched[i]);
+		part(partition, partition->touched[i], side);
+}
+
+void partition_split(struct partition *partition, const uint32_t *members, uint32_t count)
+{
+	split(partition, members, count, FRONT);
+}
+
+uint32_t *partition_ranks(const struct partition *partition, struct obstack *arena)
+{
+	uint32_t *ranks = arena_array(arena, uint32_t, partition->n_classes), rank = 0, class;
+
+	for (uint32_t i = 0; i < partition->n; i += partition->size[class]) {
+		class = partition->class_of[partition->element[i]];
+		ranks[class] = rank++;
+	}
+	return ranks;
 }
 
 static uint32_t list_others(const struct set *set, uint32_t *ret)
@@ -168,7 +192,7 @@ void partition_split_set(struct partition *partition, const struct set *set, uin
 	if (set->list) {
 		partition_split(partition, set->list, set->count);
 	} else if (set->count > set->n / 2) {
-		partition_split(partition, room, list_others(set, room));
+		split(partition, room, list_others(set, room), BACK);
 	} else {
 		set_members(set, room);
 		partition_split(partition, room, set->count);

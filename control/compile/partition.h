@@ -33,6 +33,12 @@ struct partition {
 	uint32_t *marked, *touched;
 };
 
+/*
+ * Places of the classes in an order that hangs on the splits alone, not on what
+ * else there is: by the first split that tells two apart, its members first.
+ */
+uint32_t *partition_ranks(const struct partition *partition, struct obstack *arena);
+
 void partition_start(struct partition *partition, struct obstack *arena, uint32_t n);
 void partition_split(struct partition *partition, const uint32_t *members, uint32_t count);
 /* The same for the others; only that class 0 may change sides. `room` is for n numbers. */

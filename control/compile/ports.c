@@ -151,9 +151,18 @@ uint32_t ports_list(struct compiler *c, const struct port_rule *ports, size_t co
 	return c->n_ports++;
 }
 
-static int compare_named(const void *a, const void *b)
+static int compare_targets(const void *a, const void *b)
 {
 	return memcmp(a, b, sizeof(struct named_target));
+}
+
+int ports_compare_named(const struct compiler *c, uint32_t a, uint32_t b)
+{
+	const struct named_ports *left = &c->named[a], *right = &c->named[b];
+
+	if (left->count != right->count)
+		return left->count < right->count ? -1 : 1;
+	return memcmp(left->list, right->list, left->count * sizeof(*left->list));
 }
 
 static bool same_named(const void *data, uint32_t number, const void *wanted)
@@ -199,7 +208,7 @@ uint32_t ports_named(struct compiler *c, const struct endpoint *endpoint,
 			named.list[named.count++] =
 				(struct named_target){name, port->protocol, target};
 	}
-	qsort(named.list, named.count, sizeof(*named.list), compare_named);
+	qsort(named.list, named.count, sizeof(*named.list), compare_targets);
 	return keep_named(c, &named);
 }
 

@@ -231,6 +231,8 @@ int selectors_match(struct compiler *c)
 	};
 	int err = 0;
 
+	c->seen = arena_array(c->scratch, bool, c->n_label_sets);
+	c->room = arena_array(c->scratch, uint32_t, c->n_label_sets);
 	for (uint32_t s = 0; s < c->n_label_sets; s++)
 		for (size_t l = 0; l < c->label_sets[s].labels->count; l++)
 			post_label(&dictionary, &c->label_sets[s].labels->list[l], s);
@@ -238,4 +240,51 @@ int selectors_match(struct compiler *c)
 		err = match(&dictionary, &c->selectors[i]);
 	index_free(&dictionary.index);
 	return err;
+}
+
+/* Classes of the members, each once: `seen` has a place for every class, and is left clean. */
+static uint32_t list_classes(const struct partition *partition, uint32_t *members, uint32_t count,
+			     bool *seen)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t class = partition->class_of[members[i]];
+
+		if (!seen[class])
+			members[kept++] = class;
+		seen[class] = true;
+	}
+	for (uint32_t i = 0; i < kept; i++)
+		seen[members[i]] = false;
+	return kept;
+}
+
+/* Long lists are made again when they are asked for: ten thousand of them would not fit. */
+void selectors_keep_classes(struct compiler *c, struct selector_term *term,
+			    const struct partition *partition, uint32_t *room)
+{
+	uint32_t count;
+
+	set_members(&term->label_sets, room);
+	count = list_classes(partition, room, term->label_sets.count, c->seen);
+	if (count > 64 && count > c->n_label_sets / 32)
+		return;
+	term->n_label_classes = count;
+	term->label_classes = arena_array(c->scratch, uint32_t, count + 1);
+	if (count)
+		memcpy(term->label_classes, room, count * sizeof(*room));
+}
+
+const uint32_t *selectors_classes(struct compiler *c, const struct selector_term *term,
+				  const struct partition *partition, uint32_t *room,
+				  uint32_t *ret_count)
+{
+	*ret_count = term->n_label_classes;
+	if (term->label_classes)
+		return term->label_classes;
+	set_members(&term->label_sets, room);
+	*ret_count = list_classes(partition, room, term->label_sets.count, c->seen);
+	c->work += term->label_sets.count;
+	return room;
 }

@@ -21,25 +21,6 @@ static const struct {
 	{"world-ipv6", 1 << ENTITY_WORLD | 1 << ENTITY_WORLD_IPV6},
 };
 
-void *compiler_grow(struct obstack *arena, void *list, uint32_t count, uint32_t *room, size_t bytes)
-{
-	void *larger;
-
-	if (count < *room)
-		return list;
-	*room = *room ? *room * 2 : 64;
-	larger = arena_zero(arena, *room * bytes);
-	if (list)
-		memcpy(larger, list, count * bytes);
-	return larger;
-}
-
-void index_keep(struct index *index, uint64_t hash, uint32_t number)
-{
-	if (index_add(index, hash, number) < 0)
-		obstack_alloc_failed_handler();
-}
-
 static uint32_t find_entities(const struct labels *labels, enum category category)
 {
 	uint32_t entities = category == CATEGORY_WORLD ? 0 : 1 << ENTITY_CLUSTER;
