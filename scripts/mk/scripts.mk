@@ -15,7 +15,7 @@ check-lint:: $(skeletons) $(BUILD)/tests/bench/bench-forward-frames.skel.h \
 	@BUILD=$(BUILD) scripts/check-c
 
 check-netns:: all $(peer)
-	BUILD=$(BUILD) prove --verbose --merge $(sort $(wildcard tests/netns/*.t))
+	BUILD=$(BUILD) prove -j2 --verbose --merge $(sort $(wildcard tests/netns/*.t))
 
 check-vm:: all $(peer)
 	BUILD=$(BUILD) scripts/vm/check
