@@ -281,9 +281,6 @@ int cidrs_part(struct compiler *c);
 /* ports.c */
 uint32_t ports_list(struct compiler *c, const struct port_rule *ports, size_t count,
 		    enum chq_direction direction);
-uint32_t ports_named(struct compiler *c, const struct endpoint *endpoint,
-		     enum chq_direction direction);
-int ports_compare_named(const struct compiler *c, uint32_t a, uint32_t b);
 uint16_t ports_class_of(const struct compiler *c, uint32_t target);
 
 /* origins.c: number of this set of rule references, which is sorted. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "compile/bases.h"
 #include "compile/compiler.h"
 
 #include <xxhash.h>
@@ -10,28 +11,8 @@
  * lists, and only what the narrow ones touch is looked at peer by peer.
  */
 
-#define BASES	  64
-#define BASE_ROOM (2u << 20) /* peer classes in all bases together */
-
 /* Beyond that many touched peers the narrow lists of a subject count as wide. */
 #define TOUCHED_MAX (2u << 20)
-
-/* How the peers are parted besides the wide lists. */
-#define BY_NAMED   1
-#define BY_MANAGED 2
-#define BY_HOST	   4
-
-struct base {
-	struct obstack arena;
-	bool used;
-	uint32_t flags, n_specs, *specs;
-	struct partition partition;
-};
-
-struct bases {
-	struct base list[BASES];
-	uint32_t most, next;
-};
 
 /* Rules of one direction that have the same peers. */
 struct slot {
@@ -47,7 +28,7 @@ struct plan {
 	uint32_t *any, n_any;	/* rules for every peer */
 	uint32_t *wide, n_wide; /* slots */
 	uint32_t flags;
-	struct base *base;
+	const struct base *base;
 	uint64_t *touched; /* peer << 32 | slot, sorted */
 	uint32_t n_touched, room_touched;
 };
@@ -69,80 +50,6 @@ struct outcomes {
 static bool is_wide(const struct set *peers)
 {
 	return peers->count > 32 && peers->count > peers->n / 16;
-}
-
-static void split_by(struct compiler *c, struct partition *partition, uint32_t flag, uint32_t *room)
-{
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < c->n_peers; i++)
-		if (flag == BY_HOST ? c->peers[i].host : c->peers[i].managed)
-			room[count++] = i;
-	partition_split(partition, room, count);
-}
-
-static void split_by_named(struct compiler *c, struct partition *partition, uint32_t *room)
-{
-	uint32_t *first = arena_array(c->scratch, uint32_t, c->n_named + 2);
-
-	for (uint32_t i = 0; i < c->n_peers; i++)
-		first[c->peers[i].named + 2]++;
-	for (uint32_t n = 2; n < c->n_named + 2; n++)
-		first[n] += first[n - 1];
-	for (uint32_t i = 0; i < c->n_peers; i++)
-		room[first[c->peers[i].named + 1]++] = i;
-	for (uint32_t n = 0; n < c->n_named; n++)
-		partition_split(partition, &room[first[n]], first[n + 1] - first[n]);
-}
-
-static void fill_base(struct compiler *c, struct base *base)
-{
-	uint32_t *room = arena_array(c->scratch, uint32_t, c->n_peers + 1);
-
-	partition_start(&base->partition, &base->arena, c->n_peers);
-	for (uint32_t i = 0; i < base->n_specs; i++) {
-		partition_split_set(&base->partition, &c->specs[base->specs[i]].peers, room);
-		c->work += c->specs[base->specs[i]].peers.count;
-	}
-	if (base->flags & BY_NAMED)
-		split_by_named(c, &base->partition, room);
-	if (base->flags & BY_MANAGED)
-		split_by(c, &base->partition, BY_MANAGED, room);
-	if (base->flags & BY_HOST)
-		split_by(c, &base->partition, BY_HOST, room);
-	c->work += c->n_peers;
-	obstack_free(c->scratch, room);
-}
-
-static bool is_base_of(const struct base *base, const struct plan *plan)
-{
-	if (!base->used || base->flags != plan->flags || base->n_specs != plan->n_wide)
-		return false;
-	for (uint32_t i = 0; i < plan->n_wide; i++)
-		if (base->specs[i] != plan->slots[plan->wide[i]].spec)
-			return false;
-	return true;
-}
-
-static struct base *find_base(struct compiler *c, struct bases *bases, const struct plan *plan)
-{
-	struct base *base;
-
-	for (uint32_t i = 0; i < BASES; i++)
-		if (is_base_of(&bases->list[i], plan))
-			return &bases->list[i];
-	base = &bases->list[bases->next++ % bases->most];
-	if (base->used)
-		obstack_free(&base->arena, NULL);
-	obstack_init(&base->arena);
-	base->used = true;
-	base->flags = plan->flags;
-	base->n_specs = plan->n_wide;
-	base->specs = arena_array(&base->arena, uint32_t, plan->n_wide);
-	for (uint32_t i = 0; i < plan->n_wide; i++)
-		base->specs[i] = plan->slots[plan->wide[i]].spec;
-	fill_base(c, base);
-	return base;
 }
 
 static void touch(struct compiler *c, struct plan *plan, uint32_t slot)
@@ -211,20 +118,25 @@ static void charge(struct compiler *c, const struct slot *slot, uint32_t peers)
 
 static void make_plan(struct compiler *c, struct plan *plan, struct bases *bases)
 {
+	uint32_t *specs;
+
 	make_slots(c, plan);
+	specs = arena_array(c->scratch, uint32_t, plan->n_slots);
 	plan->flags = find_flags(&plan->judge);
 	plan->wide = arena_array(c->scratch, uint32_t, plan->n_slots);
 	for (uint32_t i = 0; i < plan->n_slots; i++) {
 		const struct set *peers = &c->specs[plan->slots[i].spec].peers;
 
 		charge(c, &plan->slots[i], peers->count);
-		if (is_wide(peers) || plan->n_touched > TOUCHED_MAX)
-			plan->wide[plan->n_wide++] = i;
-		else
+		if (!is_wide(peers) && plan->n_touched <= TOUCHED_MAX) {
 			touch(c, plan, i);
+			continue;
+		}
+		specs[plan->n_wide] = plan->slots[i].spec;
+		plan->wide[plan->n_wide++] = i;
 	}
 	sort_u64(plan->touched, plan->n_touched);
-	plan->base = find_base(c, bases, plan);
+	plan->base = bases_find(c, bases, specs, plan->n_wide, plan->flags);
 }
 
 static uint32_t example_of(const struct plan *plan, uint32_t group)
@@ -506,7 +418,7 @@ int pairs_make(struct compiler *c)
 	struct chq_ruleset open = {.otherwise = {.reason = CHQ_PASS_NO_POLICY}};
 	int err = 0;
 
-	bases->most = c->n_peers > BASE_ROOM / BASES ? BASE_ROOM / c->n_peers + 1 : BASES;
+	bases_start(bases, c);
 	origin_number(c, NULL, 0); /* set 0 is empty */
 	c->subjects[0].defaults[CHQ_INGRESS] = c->subjects[0].defaults[CHQ_EGRESS] = open;
 	for (uint32_t i = 1; i < c->n_subjects && !err; i++) {
@@ -514,9 +426,7 @@ int pairs_make(struct compiler *c)
 		judge_subject(c, bases, i, CHQ_EGRESS);
 		err = check_limits(c);
 	}
-	for (uint32_t i = 0; i < BASES; i++)
-		if (bases->list[i].used)
-			obstack_free(&bases->list[i].arena, NULL);
+	bases_free(bases);
 	if (!err && c->wanted_pairs > c->limits.pairs)
 		err = compiler_refuse(c, "pairs of differently treated groups", c->wanted_pairs,
 				      c->limits.pairs, "limits.pairs");

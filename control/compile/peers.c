@@ -98,7 +98,7 @@ static int compare_peers(const void *a, const void *b, void *data)
 	if (!order)
 		order = compiler_order(left->cidr_class, right->cidr_class);
 	if (!order)
-		order = ports_compare_named(c, left->named, right->named);
+		order = compiler_order(left->named, right->named);
 	return order ? order : left->managed - right->managed;
 }
 

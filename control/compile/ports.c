@@ -156,7 +156,7 @@ static int compare_targets(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct named_target));
 }
 
-int ports_compare_named(const struct compiler *c, uint32_t a, uint32_t b)
+static int compare_named(const struct compiler *c, uint32_t a, uint32_t b)
 {
 	const struct named_ports *left = &c->named[a], *right = &c->named[b];
 
@@ -194,8 +194,8 @@ static uint32_t target_of(const struct named_port *port)
 }
 
 /* What this endpoint makes of the names that rules of this direction speak of. */
-uint32_t ports_named(struct compiler *c, const struct endpoint *endpoint,
-		     enum chq_direction direction)
+static uint32_t find_named(struct compiler *c, const struct endpoint *endpoint,
+			   enum chq_direction direction)
 {
 	size_t most = endpoint ? endpoint->n_named_ports : 0;
 	struct named_ports named = {.list = arena_array(c->scratch, struct named_target, most)};
@@ -291,17 +291,44 @@ static void keep_classes(struct compiler *c, struct port_list *list, uint32_t *r
 		list->classes[i] = room[i];
 }
 
+static int compare_named_numbers(const void *a, const void *b, void *data)
+{
+	return compare_named(data, *(const uint32_t *)a, *(const uint32_t *)b);
+}
+
+/* Numbers that hang on what the names stand for, and not on who has them first. */
+static void number_named(struct compiler *c)
+{
+	struct named_ports *sorted = arena_array(c->scratch, struct named_ports, c->n_named);
+	uint32_t *order;
+	uint32_t *numbers = compiler_renumber(c, c->n_named, 1, compare_named_numbers, &order);
+
+	for (uint32_t i = 0; i < c->n_named; i++)
+		sorted[i] = c->named[order[i]];
+	c->named = sorted;
+	for (uint32_t i = 0; i < c->n_actors; i++) {
+		c->actors[i].named_egress = numbers[c->actors[i].named_egress];
+		c->actors[i].named_ingress = numbers[c->actors[i].named_ingress];
+	}
+}
+
+static void gather_named(struct compiler *c)
+{
+	for (uint32_t i = 0; i < c->n_actors; i++) {
+		struct actor *actor = &c->actors[i];
+
+		actor->named_egress = find_named(c, actor->endpoint, CHQ_EGRESS);
+		actor->named_ingress = find_named(c, actor->endpoint, CHQ_INGRESS);
+	}
+	number_named(c);
+}
+
 int ports_gather(struct compiler *c)
 {
 	uint32_t *room, count;
 	int err;
 
-	for (uint32_t i = 0; i < c->n_actors; i++) {
-		struct actor *actor = &c->actors[i];
-
-		actor->named_egress = ports_named(c, actor->endpoint, CHQ_EGRESS);
-		actor->named_ingress = ports_named(c, actor->endpoint, CHQ_INGRESS);
-	}
+	gather_named(c);
 	cut(c);
 	room = arena_array(c->scratch, uint32_t, c->n_edges + 1);
 	partition_start(&c->port_classes, c->scratch, c->n_edges + 1);

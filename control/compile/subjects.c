@@ -144,7 +144,7 @@ static int compare_subjects(const void *a, const void *b, void *data)
 	int order = compiler_order(c->ranks[left->group], c->ranks[right->group]);
 
 	if (!order)
-		order = ports_compare_named(c, left->named, right->named);
+		order = compiler_order(left->named, right->named);
 	if (!order)
 		order = left->audit - right->audit;
 	if (!order)

@@ -91,9 +91,10 @@ void built_compile(struct built *built)
 		generation_compile(built->config, &facts, &built->generation, &built->problems);
 }
 
-struct built build_texts(const struct text_file *texts, size_t count)
+static struct built build_with(struct registry *registry, const struct text_file *texts,
+			       size_t count)
 {
-	struct built built = {.registry = registry_new(100000)};
+	struct built built = {.registry = registry};
 
 	built.err = config_parse(texts, count, &built.config, &built.problems);
 	if (!built.err)
@@ -101,7 +102,17 @@ struct built build_texts(const struct text_file *texts, size_t count)
 	return built;
 }
 
-struct built build(const char *gateway, const char *policies)
+struct built build_texts(const struct text_file *texts, size_t count)
+{
+	struct registry *registry = registry_new(100000);
+	struct built built = build_with(registry, texts, count);
+
+	built.own_registry = registry;
+	return built;
+}
+
+static struct built build_documents(struct registry *registry, const char *gateway,
+				    const char *policies)
 {
 	struct text_file files[] = {{.path = "a.yaml"}, {.path = "b.yaml"}};
 	struct built built;
@@ -112,16 +123,30 @@ struct built build(const char *gateway, const char *policies)
 	files[0].length_bytes = strlen(text);
 	files[1].text = policies ? policies : "";
 	files[1].length_bytes = strlen(files[1].text);
-	built = build_texts(files, 2);
+	built = build_with(registry, files, 2);
 	free(text);
 	return built;
+}
+
+struct built build(const char *gateway, const char *policies)
+{
+	struct registry *registry = registry_new(100000);
+	struct built built = build_documents(registry, gateway, policies);
+
+	built.own_registry = registry;
+	return built;
+}
+
+struct built build_next(const struct built *before, const char *gateway, const char *policies)
+{
+	return build_documents(before->registry, gateway, policies);
 }
 
 void built_free(struct built *built)
 {
 	generation_free(built->generation);
 	config_free(built->config);
-	registry_free(built->registry);
+	registry_free(built->own_registry);
 	problems_free(&built->problems);
 }
 

@@ -25,13 +25,15 @@
 struct built {
 	struct config *config;
 	struct generation *generation;
-	struct registry *registry;
+	struct registry *registry, *own_registry; /* the second is freed */
 	struct problems problems;
 	int err;
 };
 
 /* `gateway` stands below spec of the Gateway document, indented by two; NULL: nothing. */
 struct built build(const char *gateway, const char *policies);
+/* The same with the numbers that `before` has given out, which must be freed later. */
+struct built build_next(const struct built *before, const char *gateway, const char *policies);
 struct built build_texts(const struct text_file *texts, size_t count);
 void built_compile(struct built *built); /* once more, after config was changed */
 void built_free(struct built *built);
