@@ -76,13 +76,34 @@ static void tell_difference(struct daemon *daemon, const struct addresses *befor
 	}
 }
 
+/*
+ * The unspecified address stands for the gateway where multicast and broadcast of a link are
+ * judged (chasqui/policy.h). Sorted, it is the first.
+ */
+static int add_unspecified(struct addresses *own)
+{
+	struct chq_addr *list = realloc(own->list, (own->count + 1) * sizeof(*list));
+
+	if (!list)
+		return -ENOMEM;
+	memmove(&list[1], list, own->count * sizeof(*list));
+	memset(&list[0], 0, sizeof(*list));
+	own->list = list;
+	own->count++;
+	return 0;
+}
+
 int addresses_read(struct daemon *daemon)
 {
 	struct addresses before = daemon->own, now = {};
 	int err = watch_addresses(&now.list, &now.count);
 
-	if (err)
+	if (!err)
+		err = add_unspecified(&now);
+	if (err) {
+		free(now.list);
 		return err;
+	}
 	err = datapath_own_addresses(daemon->datapath, now.list, now.count);
 	if (err)
 		log_error("own addresses: %s", datapath_refusal(daemon->datapath));

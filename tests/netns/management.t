@@ -28,10 +28,14 @@ ok "pings it answers"                            pings server 192.0.2.1
 ok "it may talk"                                 is answered peer ask udp 192.0.2.10 53
 ok "over IPv6 too"                               is answered peer ask udp 2001:db8:2::10 53
 
+ok "multicast on the link is aimed at it"        counts wan0 ingress PASS_NO_POLICY not pings server 224.0.0.18
+ok "over IPv6 too"                               counts wan0 ingress PASS_NO_POLICY not pings server ff02::12%eth0
+
 hold server tcp 192.0.2.1 22 admin
 close_host
 reload_by_signal
 ok "a policy closes it"                          counts wan0 ingress DROP_NO_RULE silent server tcp 192.0.2.1 80
+ok "and to the link's multicast"                 counts wan0 ingress DROP_NO_RULE not pings server 224.0.0.18
 ok "its own talk too"                            counts wan0 egress DROP_NO_RULE \
 	is silent peer ask -t 300 udp 192.0.2.10 53
 ok "and ends what runs"                          eventually is silent held admin
