@@ -66,7 +66,8 @@ const struct base *bases_find(struct compiler *c, struct bases *bases, const uin
 	for (uint32_t i = 0; i < bases->most; i++)
 		if (is_made_of(&bases->list[i], specs, n_specs, flags))
 			return &bases->list[i];
-	base = &bases->list[bases->next++ % bases->most];
+	base = &bases->list[bases->next];
+	bases->next = bases->next + 1 < bases->most ? bases->next + 1 : 0;
 	if (base->used)
 		obstack_free(&base->arena, NULL);
 	obstack_init(&base->arena);
