@@ -23,7 +23,20 @@ check-vm:: all $(peer)
 check-mutants:
 	scripts/mutants
 
-.PHONY: check-mutants
+# What a fault is held against: the same tests, without sanitizers, and fewer random cases.
+quick-packet: $(packet_tests)
+	@for test in $(sort $(packet_tests)); do $$test || exit 1; done
+
+quick-unit: $(compile_tests)
+	@for test in $(compile_tests); do $$test || exit 1; done
+
+quick-cases: $(property)
+	@rm -rf $(BUILD)/quick
+	@$(PYTHON) tests/property/cases.py $(BUILD)/quick/cases
+	@$(PYTHON) tests/property/generate.py $(BUILD)/quick/random --cases 3000 --thin-is-fine >$(BUILD)/quick/tally
+	@$(property) --checkpoint $(BUILD)/quick/cases $(BUILD)/quick/random
+
+.PHONY: check-mutants quick-packet quick-unit quick-cases
 
 frames = $(BUILD)/tests/bench/bench-forward-frames
 
