@@ -15,8 +15,7 @@ static const double default_timeout_s[CHQ_TIMEOUT_MAX] = {
 	[CHQ_TIMEOUT_FRAGMENT] = 30,
 };
 
-#define DEFAULT_PICKUP_S 300
-#define TICK_S		 ((double)(1 << CHQ_TICK_SHIFT) / 1e9)
+#define TICK_S ((double)(1 << CHQ_TICK_SHIFT) / 1e9)
 
 static enum chq_entry_kind kind_of(const struct compiler *c, const struct row *row)
 {
@@ -175,8 +174,7 @@ static void write_timeouts(struct compiler *c)
 	for (int i = 0; i < CHQ_TIMEOUT_MAX; i++)
 		c->out->timeout_ticks[i] = ticks_of(
 			gateway->timeout_s[i] > 0 ? gateway->timeout_s[i] : default_timeout_s[i]);
-	c->out->pickup_ticks =
-		ticks_of(gateway->pickup_s > 0 ? gateway->pickup_s : DEFAULT_PICKUP_S);
+	c->out->pickup_ticks = gateway->pickup_s > 0 ? ticks_of(gateway->pickup_s) : 0;
 }
 
 int tables_write(struct compiler *c)

@@ -91,6 +91,8 @@ on() { local host=$1; shift; nsenter --net="/run/netns/$host" -- "$@"; }
 host() {
 	ip netns add "$1" && ip -n "$1" link set lo up
 	on "$1" sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.accept_ra=0
+	# A fast machine opens more connections in a minute than it has ports to open them from.
+	on "$1" sysctl -qw net.ipv4.tcp_tw_reuse=1 net.ipv4.ip_local_port_range="2048 65000"
 	plug "$@"
 }
 
@@ -200,7 +202,7 @@ gateway_document() {
 		metadata: {name: gw}
 		spec:
 		  ports: [{name: lan0, role: inside}, {name: lan1, role: inside}, {name: wan0, role: outside}]
-		  pickup: 1ms
+		  pickup: 0
 		${1:-}
 	E
 }

@@ -12,7 +12,7 @@ ports() {
 apiVersion: chasqui.io/v1
 kind: Gateway
 metadata: {name: gw}
-spec: {pickup: 1ms, ports: [{name: $1, role: inside}, {name: wan0, role: outside}]}
+spec: {pickup: 0, ports: [{name: $1, role: inside}, {name: wan0, role: outside}]}
 E
 }
 wire() {			# wire PORT HOST: an unnumbered one

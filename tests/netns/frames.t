@@ -21,7 +21,7 @@ ports() {			# ports NAME...: outside ports; lan0 is inside
 apiVersion: chasqui.io/v1
 kind: Gateway
 metadata: {name: gw}
-spec: {pickup: 1ms, ports: [$list]}
+spec: {pickup: 0, ports: [$list]}
 E
 }
 
@@ -60,6 +60,7 @@ for web in 10.10.0.5 fd00:10::5; do
 done
 
 # A port without Ethernet: two tun devices and a pipe between them.
+modprobe -q tun 2>/dev/null
 if [ -c /dev/net/tun ]; then
 	ip netns add far && ip -n far link set lo up
 	socat TUN:203.0.113.1/24,tun-name=tun0,iff-no-pi,up UNIX-LISTEN:/run/test/tun.sock 2>/dev/null &

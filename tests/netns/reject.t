@@ -35,7 +35,7 @@ apiVersion: chasqui.io/v1
 kind: Gateway
 metadata: {name: gw}
 spec:
-  pickup: 1ms
+  pickup: 0
   ports: [{name: lan0, role: inside}, {name: lan1, role: inside, onDeny: reject}, {name: wan0, role: outside}]
 E
 reload_by_signal

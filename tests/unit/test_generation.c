@@ -256,6 +256,19 @@ static void settings_are_filled_in(void **state)
 	built_free(&built);
 }
 
+static void running_flows_are_taken_up_for_as_long_as_it_says(void **state)
+{
+	struct built given = build("  pickup: 0", NULL), silent = build("", NULL);
+
+	(void)state;
+	check_built(&given);
+	check_built(&silent);
+	assert_int_equal(0, given.generation->pickup_ticks);
+	assert_int_equal(2236, silent.generation->pickup_ticks);
+	built_free(&given);
+	built_free(&silent);
+}
+
 static void port_flags_follow_the_document(void **state)
 {
 	static const char gateway[] =
@@ -565,6 +578,7 @@ int main(void)
 		cmocka_unit_test(both_sides_join_into_one_reason),
 		cmocka_unit_test(an_enforced_drop_beats_a_watched_one),
 		cmocka_unit_test(settings_are_filled_in),
+		cmocka_unit_test(running_flows_are_taken_up_for_as_long_as_it_says),
 		cmocka_unit_test(port_flags_follow_the_document),
 		cmocka_unit_test(lists_tell_people_what_there_is),
 		cmocka_unit_test(the_tables_are_sorted_and_their_numbers_in_range),
