@@ -20,7 +20,7 @@ skeletons = $(patsubst datapath/bpf/%.bpf.c,$(BUILD)/%.skel.h,$(wildcard datapat
 
 # Rooms that think (no kernel, socket or clock), and those that touch.
 think = $(call room,control/util control/policy control/identity control/compile)
-touch = $(call room,control/kernel control/observe)
+touch = $(call room,control/kernel control/enforcer control/observe)
 
 all::
 
@@ -48,8 +48,8 @@ check-layers::
 clean::
 	rm -rf $(BUILD)
 
-.PHONY: all demo check check-layers check-lint check-unit check-packet check-netns check-vm bench \
-	install uninstall clean
+.PHONY: all demo check check-layers check-lint check-unit check-packet check-netns check-enforcer check-vm \
+	bench install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

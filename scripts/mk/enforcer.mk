@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+# The enforcer: its tests on this kernel. Those under Debian's kernels are tests/vm/enforcer*.t.
+
+enforcer_scripts = $(sort $(wildcard tests/enforcer/*.t))
+
+check-enforcer:: all
+	$(if $(enforcer_scripts),BUILD=$(BUILD) prove --verbose --merge $(enforcer_scripts))
+
+check-netns:: check-enforcer
