@@ -60,6 +60,7 @@ void config_free(struct config *config)
 	free(config->endpoints);
 	free(config->policies);
 	free(config->peers);
+	free(config->tracing);
 	free(config->sources);
 	if (config->memory)
 		memory_free(config->memory);

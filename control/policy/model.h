@@ -8,6 +8,7 @@
 
 #include "chasqui/policy.h"
 #include "policy/source.h"
+#include "policy/tracing.h"
 
 /*
  * What the documents of one directory ask for, read and checked, but not yet
@@ -235,6 +236,8 @@ struct config {
 	size_t n_policies;
 	struct peer_gateway *peers;
 	size_t n_peers;
+	struct tracing_policy *tracing; /* in file order; names differ */
+	size_t n_tracing;
 	struct source_file *sources;
 	size_t n_sources;
 	struct config_memory *memory; /* the reader's */
