@@ -104,6 +104,18 @@ static void check_peer_names(struct reader *rd)
 			   rd->config->peers[i].at);
 }
 
+static void check_tracing_names(struct reader *rd)
+{
+	cleanup(mentions_free) struct mentions mentions = {};
+
+	if (!make_room(rd, &mentions, rd->config->n_tracing))
+		return;
+	for (size_t i = 0; i < rd->config->n_tracing; i++)
+		check_name(rd, &mentions,
+			   full_name(rd, "TracingPolicy", "", rd->config->tracing[i].name),
+			   rd->config->tracing[i].at);
+}
+
 /* The specs of one document share a name; they have one `document` place. */
 static void check_policy_names(struct reader *rd)
 {
@@ -229,6 +241,7 @@ void check_all(struct reader *rd)
 	check_ports(rd);
 	check_endpoint_names(rd);
 	check_peer_names(rd);
+	check_tracing_names(rd);
 	check_policy_names(rd);
 	check_endpoint_addresses(rd);
 	check_peer_prefixes(rd);

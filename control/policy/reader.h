@@ -186,6 +186,7 @@ void read_cilium_policy(struct reader *rd, const struct node *document);
 void read_cidr_group(struct reader *rd, const struct node *document);
 void read_network_policy(struct reader *rd, const struct node *document);
 void read_namespace(struct reader *rd, const struct node *document);
+void read_tracing_policy(struct reader *rd, const struct node *document);
 void read_document(struct reader *rd, const struct node *document);
 
 /* Parts of a policy. */
