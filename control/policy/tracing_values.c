@@ -331,6 +331,13 @@ static void add_value(struct reader *rd, const struct node *node, const struct t
 		match->n_values++;
 }
 
+static void add_list(struct reader *rd, const struct tracing_list *list,
+		     const struct tracing_arg *arg, struct tracing_match *match)
+{
+	FOR_EACH_CHILD(child, list->values)
+	add_value(rd, child, arg, match);
+}
+
 /* All values, those of lists put in. */
 static void add_values(const struct hook_parts *parts, const struct node *values,
 		       const struct tracing_arg *arg, struct tracing_match *match)
@@ -339,14 +346,12 @@ static void add_values(const struct hook_parts *parts, const struct node *values
 
 	FOR_EACH_CHILD(child, values)
 	{
-		if (!is_list_name(child, match->op)) {
+		list = is_list_name(child, match->op) ? find_tracing_list(parts->context, child)
+						      : NULL;
+		if (!is_list_name(child, match->op))
 			add_value(parts->context->rd, child, arg, match);
-			continue;
-		}
-		list = find_tracing_list(parts->context, child);
-		if (list && list->values)
-			FOR_EACH_CHILD(inner, list->values)
-			add_value(parts->context->rd, inner, arg, match);
+		else if (list && list->values)
+			add_list(parts->context->rd, list, arg, match);
 	}
 }
 
