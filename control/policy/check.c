@@ -104,41 +104,6 @@ static void check_peer_names(struct reader *rd)
 			   rd->config->peers[i].at);
 }
 
-static void check_tracing_names(struct reader *rd)
-{
-	cleanup(mentions_free) struct mentions mentions = {};
-
-	if (!make_room(rd, &mentions, rd->config->n_tracing))
-		return;
-	for (size_t i = 0; i < rd->config->n_tracing; i++)
-		check_name(rd, &mentions,
-			   full_name(rd, "TracingPolicy", "", rd->config->tracing[i].name),
-			   rd->config->tracing[i].at);
-}
-
-/* WireGuard knows a peer by its key. */
-static void check_peer_keys(struct reader *rd)
-{
-	cleanup(mentions_free) struct mentions mentions = {};
-	const struct mention *first;
-
-	if (!make_room(rd, &mentions, rd->config->n_peers))
-		return;
-	for (size_t i = 0; i < rd->config->n_peers; i++) {
-		const struct peer_gateway *peer = &rd->config->peers[i];
-
-		if (!peer->public_key)
-			continue;
-		first = mention(&mentions, peer->public_key, strlen(peer->public_key), peer->at,
-				peer->name);
-		if (first)
-			problem_at(
-				rd, peer->at,
-				"Peer %s has the public key of %s in %s:%u, expected one of its own",
-				peer->name, first->who, path_of(rd, first->at), first->at.line);
-	}
-}
-
 /* The specs of one document share a name; they have one `document` place. */
 static void check_policy_names(struct reader *rd)
 {
@@ -211,11 +176,6 @@ static const struct gateway_port *find_port(const struct gateway *gateway, const
 	return NULL;
 }
 
-static bool is_tunnel(const struct gateway *gateway, const char *name)
-{
-	return gateway->tunnel.at.line && strcmp(gateway->tunnel.name, name) == 0;
-}
-
 /* lan0.20 stands on lan0: its packets would be judged twice, once with a tag. */
 static void check_vlan(struct reader *rd, const struct gateway_port *port)
 {
@@ -243,12 +203,6 @@ static void check_ports(struct reader *rd)
 		if (first != port)
 			problem_at(rd, port->at, "port %s is given twice, the first is in %s:%u",
 				   port->name, path_of(rd, first->at), first->at.line);
-		if (is_tunnel(gateway, port->name))
-			problem_at(
-				rd, port->at,
-				"%s is the tunnel's device (%s:%u), which is guarded anyway, expected another port",
-				port->name, path_of(rd, gateway->tunnel.at),
-				gateway->tunnel.at.line);
 		check_vlan(rd, port);
 	}
 }
@@ -261,8 +215,7 @@ static void check_endpoint_ports(struct reader *rd)
 	for (size_t i = 0; gateway->at.line && i < rd->config->n_endpoints; i++) {
 		const struct endpoint *endpoint = &rd->config->endpoints[i];
 
-		if (endpoint->port && !is_tunnel(gateway, endpoint->port) &&
-		    !find_port(gateway, endpoint->port, strlen(endpoint->port)))
+		if (endpoint->port && !find_port(gateway, endpoint->port, strlen(endpoint->port)))
 			problem_at(
 				rd, endpoint->at,
 				"Endpoint %s must come from port %s, which the Gateway in %s:%u does not have",
@@ -276,8 +229,6 @@ void check_all(struct reader *rd)
 	check_ports(rd);
 	check_endpoint_names(rd);
 	check_peer_names(rd);
-	check_tracing_names(rd);
-	check_peer_keys(rd);
 	check_policy_names(rd);
 	check_endpoint_addresses(rd);
 	check_peer_prefixes(rd);

@@ -379,7 +379,7 @@ static __always_inline int leave_judged(struct __sk_buff *skb, struct packet *pk
 		out && out->role == CHQ_OUTSIDE && skb->ingress_ifindex != skb->ifindex;
 	int why;
 
-	if (!in->translates && !(may_translate && source_may_be_own(skb, pkt->no_ethernet)))
+	if (!in->translates && !may_translate)
 		return CHQ_PASS_JUDGED;
 	why = parse(skb, pkt);
 	if (why)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,12 +17,6 @@
 #define SOCKET_FOLDER "/var/run/wireguard"
 
 /* ---- timers and what workers ask for ---- */
-
-static void stop(struct control *control, const char *why)
-{
-	log_verbose("%s: stopping", why);
-	event_base_loopbreak(control->base);
-}
 
 static void plan(struct control *control)
 {
@@ -55,8 +50,6 @@ static void on_wake(evutil_socket_t fd, short what, void *data)
 	(void)what;
 	if (read(fd, &times, sizeof(times)) < 0 && errno != EAGAIN)
 		return;
-	if (control->device->tun.gone)
-		stop(control, "the device is gone");
 	handshake_notices(control->device);
 	/* What is left comes after the others had their turn. */
 	if (handshake_work(control->device))
@@ -191,22 +184,25 @@ static void on_peer_gone(void *data, const struct peer *peer)
 
 /* ---- news ---- */
 
+static void stop(struct control *control, const char *why)
+{
+	log_verbose("%s: stopping", why);
+	event_base_loopbreak(control->base);
+}
+
 static void follow_link(struct control *control)
 {
 	struct device *device = control->device;
-	struct link_state state;
-	int err = link_find(&control->link, &device->tun, &state);
+	uint32_t mtu;
+	bool up;
+	int err;
 
-	if (err == -ENODEV)
-		stop(control, "the device is gone");
-	if (err)
+	if (!tun_mtu(&device->tun, &mtu))
+		device->mtu = mtu;
+	if (tun_is_up(&device->tun, &up) || up == device->up)
 		return;
-	device->mtu = state.mtu;
-	device->abroad = control->link.nsid != LINK_HOME;
-	if (state.up == device->up)
-		return;
-	log_verbose("the link is %s", state.up ? "up" : "down");
-	if (!state.up) {
+	log_verbose("the link is %s", up ? "up" : "down");
+	if (!up) {
 		device_down(device);
 		return;
 	}
@@ -216,18 +212,22 @@ static void follow_link(struct control *control)
 	plan(control);
 }
 
-/* True where it may be about our device. Routes or addresses have changed: which source address is
- * right may have too. */
-static bool take_news(struct control *control, const struct nlmsghdr *news)
+/* Routes or addresses have changed: which source address is right may have too. */
+static void take_news(struct control *control, const struct nlmsghdr *news)
 {
 	const struct ifinfomsg *link = NLMSG_DATA(news);
 
 	if (news->nlmsg_type != RTM_NEWLINK && news->nlmsg_type != RTM_DELLINK) {
 		atomic_fetch_add(&control->device->epoch, 1);
-		return false;
+		return;
 	}
-	return control->link.nsid != LINK_HOME || (news->nlmsg_len >= NLMSG_LENGTH(sizeof(*link)) &&
-						   link->ifi_index == control->device->tun.ifindex);
+	if (news->nlmsg_len < NLMSG_LENGTH(sizeof(*link)) ||
+	    link->ifi_index != control->device->tun.ifindex)
+		return;
+	if (news->nlmsg_type == RTM_DELLINK)
+		stop(control, "the device is gone");
+	else
+		follow_link(control);
 }
 
 static void on_netlink(evutil_socket_t fd, short what, void *data)
@@ -236,26 +236,27 @@ static void on_netlink(evutil_socket_t fd, short what, void *data)
 	struct control *control = data;
 	ssize_t got = recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT);
 	const struct nlmsghdr *news = (const struct nlmsghdr *)buffer;
-	bool ours = got < 0 && errno == ENOBUFS;
 
 	(void)what;
-	if (ours)
+	if (got < 0 && errno == ENOBUFS) {
 		atomic_fetch_add(&control->device->epoch, 1);
-	for (; got > 0 && NLMSG_OK(news, (size_t)got); news = NLMSG_NEXT(news, got))
-		ours |= take_news(control, news);
-	if (ours)
 		follow_link(control);
+	}
+	for (; got > 0 && NLMSG_OK(news, (size_t)got); news = NLMSG_NEXT(news, got))
+		take_news(control, news);
 }
 
-/* In another namespace all that is said of links may be about ours. */
-static void on_news_abroad(evutil_socket_t fd, short what, void *data)
+static int open_netlink(void)
 {
-	char buffer[16384] __attribute__((aligned(8)));
+	struct sockaddr_nl address = {.nl_family = AF_NETLINK,
+				      .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR |
+						   RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE |
+						   RTMGRP_IPV6_ROUTE};
+	cleanup_close int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 
-	(void)what;
-	while (recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT) > 0)
-		;
-	follow_link(data);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)))
+		return -errno;
+	return give_fd(&fd);
 }
 
 /* Who removes the socket wants us to end: wg-quick(8) and people do it so. */
@@ -359,19 +360,16 @@ int control_init(struct control *control, struct device *device, int listen_fd, 
 	snprintf(control->socket_path, sizeof(control->socket_path), "%s", path);
 	vault_init(&control->connection_vault, sizeof(struct connection));
 	LIST_INIT(&control->connections);
-	err = link_open(&control->link);
-	if (err)
-		return err;
+	control->netlink_fd = open_netlink();
+	if (control->netlink_fd < 0)
+		return control->netlink_fd;
 	control->base = event_base_new();
 	if (!control->base)
 		return -ENOMEM;
 	control->wake = watch(control, device->wake, EV_READ | EV_PERSIST, on_wake);
 	control->timer = watch(control, -1, EV_TIMEOUT, on_timer);
 	control->listener = watch(control, listen_fd, EV_READ | EV_PERSIST, on_connection);
-	control->netlink = watch(control, control->link.news_fd, EV_READ | EV_PERSIST, on_netlink);
-	if (control->link.abroad_fd >= 0)
-		control->abroad = watch(control, control->link.abroad_fd, EV_READ | EV_PERSIST,
-					on_news_abroad);
+	control->netlink = watch(control, control->netlink_fd, EV_READ | EV_PERSIST, on_netlink);
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		control->signals[i] = watch(control, numbers[i], EV_SIGNAL | EV_PERSIST, on_signal);
 	err = watch_socket_file(control);
@@ -406,13 +404,13 @@ void control_drop(struct control *control)
 	free_event(control->timer);
 	free_event(control->listener);
 	free_event(control->netlink);
-	free_event(control->abroad);
 	free_event(control->socket_gone);
 	for (size_t i = 0; i < ARRAY_SIZE(control->signals); i++)
 		free_event(control->signals[i]);
 	if (control->base)
 		event_base_free(control->base);
-	link_close(&control->link);
+	if (control->netlink_fd >= 0)
+		close(control->netlink_fd);
 	if (control->watch_fd >= 0)
 		close(control->watch_fd);
 	close(control->listen_fd);

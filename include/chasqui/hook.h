@@ -21,6 +21,7 @@
 
 #define CHQ_HOOK_ARGS	  5    /* of one hook */
 #define CHQ_HOOK_RAW	  6    /* arguments that a point can offer */
+#define CHQ_HOOK_SLOTS	  8    /* room for them, a power of two */
 #define CHQ_HOOK_VALUES	  4    /* numbers that a filter holds itself; more are in chq_number */
 #define CHQ_HOOK_ACTIONS  3    /* of one selector */
 #define CHQ_TEXT_BYTES	  4096 /* of a path or text that is compared, and told */
@@ -90,16 +91,19 @@ struct chq_visit {
 	__u8 pad;
 };
 
-/* What a point wants of a file before anything else is looked at. */
 enum chq_point_flags {
-	CHQ_POINT_NAMES = 1,  /* only files whose own name is in chq_names can match: argument 0 */
+	CHQ_POINT_NAMES = 1,  /* only files whose own name is in chq_names can match */
 	CHQ_POINT_RETURN = 2, /* the function has returned: its value is the result */
+	CHQ_POINT_PATH = 4,   /* argument 0 is a struct path *, not a struct file * */
 };
 
 struct chq_point {
 	__u32 first_visit, n_visits;
 	__u32 flags; /* enum chq_point_flags */
-	__u32 pad;
+	__u32 names; /* which of chq_names' names are its */
+	/* System calls: which arguments are the descriptors (or CHQ_FD_RETURNED) of files to look
+	 * at. */
+	__u8 n_fds, fds[2], pad[5];
 };
 
 /* chq_syscalls, number | CHQ_SYSCALL_32 | CHQ_SYSCALL_EXIT -> point + 1; 0 = none. */
@@ -255,7 +259,7 @@ struct chq_addr_key {
 };
 
 struct chq_name_key {
-	__u32 point;
+	__u32 names;
 	char name[CHQ_NAME_BYTES]; /* zeroes behind it; a longer one is cut */
 };
 

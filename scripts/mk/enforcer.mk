@@ -7,3 +7,9 @@ check-enforcer:: all
 	$(if $(enforcer_scripts),BUILD=$(BUILD) prove --verbose --merge $(enforcer_scripts))
 
 check-netns:: check-enforcer
+
+# Where arguments of functions are is the processor's business.
+arch_names = x86_64:x86 aarch64:arm64
+arch       = $(patsubst $(shell uname -m):%,%,$(filter $(shell uname -m):%,$(arch_names)))
+
+$(BUILD)/enforcer.bpf.o: BPFFLAGS += -D__TARGET_ARCH_$(arch)

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+
+/*
+ * The hooks of TracingPolicies: one program for each way into the kernel. A program is loaded once
+ * for each point that it serves, and knows the point's number from its constants.
+ */
+
+#include "hook_run.h"
+
+const volatile __u32 chq_point = 0;
+const volatile __u32 chq_n_args = 0;	    /* raw tracepoints: how many there are */
+const volatile bool chq_is_syscall = false; /* kprobes: arguments are behind the first one */
+
+#define MAX_ERRNO 4095
+
+static __always_inline void read_registers(struct call *call, struct pt_regs *regs)
+{
+	struct pt_regs *inner;
+
+	REGS_ARGS(regs, call->args);
+	if (!chq_is_syscall)
+		return;
+	inner = (struct pt_regs *)call->args[0];
+	REGS_SYSCALL_ARGS(inner, call->args);
+}
+
+/* Kprobes and uprobes, and several functions by one program. */
+SEC("kprobe")
+int chq_kprobe(struct pt_regs *regs)
+{
+	struct call call = {};
+
+	read_registers(&call, regs);
+	run_point(chq_point, &call);
+	return 0;
+}
+
+SEC("kretprobe")
+int chq_kretprobe(struct pt_regs *regs)
+{
+	struct call call = {.result = REGS_RESULT(regs)};
+
+	run_point(chq_point, &call);
+	return 0;
+}
+
+SEC("kprobe.multi/")
+int chq_multi(struct pt_regs *regs)
+{
+	struct call call = {};
+
+	read_registers(&call, regs);
+	run_point(chq_point, &call);
+	return 0;
+}
+
+SEC("kretprobe.multi/")
+int chq_retmulti(struct pt_regs *regs)
+{
+	struct call call = {.result = REGS_RESULT(regs)};
+
+	run_point(chq_point, &call);
+	return 0;
+}
+
+/* Those that a trampoline calls. Arguments that the function has not stay 0. */
+static __always_inline void read_trampoline(struct call *call, void *ctx)
+{
+	for (__u32 i = 0; i < CHQ_HOOK_RAW; i++)
+		bpf_get_func_arg(ctx, i, &call->args[i]);
+}
+
+SEC("fentry")
+int chq_fentry(void *ctx)
+{
+	struct call call = {};
+
+	read_trampoline(&call, ctx);
+	run_point(chq_point, &call);
+	return 0;
+}
+
+SEC("fexit")
+int chq_fexit(void *ctx)
+{
+	struct call call = {};
+
+	read_trampoline(&call, ctx);
+	bpf_get_func_ret(ctx, (__u64 *)&call.result);
+	run_point(chq_point, &call);
+	return 0;
+}
+
+/* What is no errno would be taken for an answer. */
+static __always_inline int bounded(int verdict)
+{
+	return verdict < -MAX_ERRNO || verdict > 0 ? 0 : verdict;
+}
+
+SEC("fmod_ret")
+int chq_fmod_ret(void *ctx)
+{
+	struct call call = {};
+
+	read_trampoline(&call, ctx);
+	return bounded(run_point(chq_point, &call));
+}
+
+SEC("lsm")
+int chq_lsm(void *ctx)
+{
+	struct call call = {};
+
+	read_trampoline(&call, ctx);
+	return bounded(run_point(chq_point, &call));
+}
+
+/* What NotifyEnforcer asked for, at the function that it is to act on. */
+static __always_inline int answer_notice(void)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	const struct notice *notice = bpf_map_lookup_elem(&chq_notices, &thread);
+	int verdict = notice ? notice->error : 0;
+
+	if (notice)
+		bpf_map_delete_elem(&chq_notices, &thread);
+	return bounded(verdict);
+}
+
+SEC("fmod_ret")
+int chq_notice(void *ctx)
+{
+	(void)ctx;
+	return answer_notice();
+}
+
+/* As many as the tracepoint has: the kernel refuses a program that could read more. */
+SEC("raw_tp")
+int chq_raw_tp(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct call call = {};
+
+	if (chq_n_args > 0)
+		call.args[0] = ctx->args[0];
+	if (chq_n_args > 1)
+		call.args[1] = ctx->args[1];
+	if (chq_n_args > 2)
+		call.args[2] = ctx->args[2];
+	if (chq_n_args > 3)
+		call.args[3] = ctx->args[3];
+	if (chq_n_args > 4)
+		call.args[4] = ctx->args[4];
+	if (chq_n_args > 5)
+		call.args[5] = ctx->args[5];
+	run_point(chq_point, &call);
+	return 0;
+}
+
+SEC("tracepoint")
+int chq_tp(void *ctx)
+{
+	struct call call = {.context = ctx};
+
+	run_point(chq_point, &call);
+	return 0;
+}
+
+/* Programs of 32 bits have another table of numbers. */
+static __always_inline __u32 table_of_numbers(void)
+{
+#ifdef TASK_COMPAT
+	struct task_struct___hook *task = (void *)bpf_get_current_task();
+
+	if (BPF_CORE_READ(task, thread_info.status) & TASK_COMPAT)
+		return CHQ_SYSCALL_32;
+#endif
+	return 0;
+}
+
+static __always_inline int point_of_syscall(__u64 number, __u32 side, __u32 *ret)
+{
+	__u32 index = (number & (CHQ_SYSCALL_32 - 1)) | side;
+	const __u16 *point;
+
+	if (number >= CHQ_SYSCALL_32)
+		return -1;
+	index |= table_of_numbers();
+	point = bpf_map_lookup_elem(&chq_syscalls, &index);
+	if (!point || !*point)
+		return -1;
+	*ret = *point - 1;
+	return 0;
+}
+
+SEC("raw_tp/sys_enter")
+int chq_sys_enter(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct call call = {};
+	__u32 point;
+
+	if (point_of_syscall(ctx->args[1], 0, &point))
+		return 0;
+	REGS_SYSCALL_ARGS((struct pt_regs *)ctx->args[0], call.args);
+	run_point(point, &call);
+	return 0;
+}
+
+/* Its number is not among the arguments any more; a signal handler may have changed it. */
+SEC("raw_tp/sys_exit")
+int chq_sys_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct pt_regs *regs = (struct pt_regs *)ctx->args[0];
+	struct call call = {.result = ctx->args[1]};
+	__u32 point;
+
+	if (point_of_syscall(REGS_SYSCALL_NUMBER(regs), CHQ_SYSCALL_EXIT, &point))
+		return 0;
+	REGS_SYSCALL_ARGS(regs, call.args);
+	run_point(point, &call);
+	return 0;
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";
