@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "api/version.h"
+#include "cli/confirm.h"
 #include "kernel/datapath.h"
 #include "kernel/forwarding.h"
 #include "util/cleanup.h"
@@ -14,9 +15,9 @@
 /* Words that ask the daemon to change something, and wait until it has. */
 static int do_post(const struct arguments *arguments, const char *path)
 {
-	struct question question = {.method = "POST", .path = path};
+	struct question question = {.method = "POST"};
 
-	return tell_outcome(arguments, &question);
+	return tell_change(arguments, &question, path);
 }
 
 int reload(const struct arguments *arguments)

@@ -25,21 +25,14 @@ struct known_option {
 	}
 
 static const struct known_option known[] = {
-	TEXT("run-dir", 'r', run_dir),
-	TEXT("bpffs", 'b', bpffs),
-	TEXT("output", 'o', output),
-	TEXT("file", 'f', file),
-	TEXT("from", 'F', from),
-	TEXT("to", 'T', to),
-	TEXT("dport", 'd', dport),
-	TEXT("proto", 'p', proto),
-	TEXT("icmp", 'i', icmp),
-	TEXT("flows", 'w', flows),
-	TEXT("direction", 'D', direction),
-	TEXT("in", 'I', in),
-	TEXT("sport", 's', sport),
-	FLAG("follow", 'l', follow),
-	FLAG("all", 'a', all),
+	TEXT("run-dir", 'r', run_dir),	   TEXT("bpffs", 'b', bpffs),
+	TEXT("output", 'o', output),	   TEXT("file", 'f', file),
+	TEXT("from", 'F', from),	   TEXT("to", 'T', to),
+	TEXT("dport", 'd', dport),	   TEXT("proto", 'p', proto),
+	TEXT("icmp", 'i', icmp),	   TEXT("flows", 'w', flows),
+	TEXT("direction", 'D', direction), TEXT("in", 'I', in),
+	TEXT("sport", 's', sport),	   TEXT("confirm", 'c', confirm),
+	FLAG("follow", 'l', follow),	   FLAG("all", 'a', all),
 	FLAG("drops", 'x', drops),
 };
 

@@ -14,6 +14,7 @@ struct arguments {
 	const char *output; /* "text", "json" or "yaml" */
 	const char *file;
 	const char *in, *sport;
+	const char *confirm;
 	const char *from, *to, *dport, *proto, *icmp, *flows, *direction;
 	bool follow, all, drops;
 	char **words; /* what is not an option */

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "api/server.h"
+#include "cli/confirm.h"
 #include "cli/table.h"
 #include "util/cleanup.h"
 
@@ -41,7 +42,7 @@ static int read_text(const char *name, char **ret, size_t *ret_bytes)
 static int send_file(const struct arguments *arguments, const char *path)
 {
 	cleanup_free char *text = NULL;
-	struct question question = {.method = "POST", .path = path};
+	struct question question = {.method = "POST"};
 	int err = read_text(arguments->file, &text, &question.body_bytes);
 
 	if (err) {
@@ -49,7 +50,7 @@ static int send_file(const struct arguments *arguments, const char *path)
 		return EXIT_REFUSED;
 	}
 	question.body = text;
-	return tell_outcome(arguments, &question);
+	return tell_change(arguments, &question, path);
 }
 
 int apply_documents(const struct arguments *arguments)
@@ -74,7 +75,7 @@ static void split_name(const char *word, char **ret_namespace, char **ret_name)
 static int delete_named(const struct arguments *arguments)
 {
 	cleanup_free char *namespace = NULL, *name = NULL, *text = NULL;
-	struct question question = {.method = "POST", .path = "/v1/delete"};
+	struct question question = {.method = "POST"};
 	json_t *document;
 
 	split_name(arguments->words[1], &namespace, &name);
@@ -93,7 +94,7 @@ static int delete_named(const struct arguments *arguments)
 	}
 	question.body = text;
 	question.body_bytes = strlen(text);
-	return tell_outcome(arguments, &question);
+	return tell_change(arguments, &question, "/v1/delete");
 }
 
 int delete_documents(const struct arguments *arguments)

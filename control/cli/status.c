@@ -45,6 +45,10 @@ static void print_state(const json_t *status)
 	printf("Generation:  %lld since %s (%s by %s)\n",
 	       (long long)number_at(status, "generation"), text_at(status, "since"),
 	       text_at(status, "how"), text_at(status, "who"));
+	if (json_is_object(member_at(status, "confirm")))
+		printf("UNCONFIRMED: back to entry %lld of the history in %lld s, without \"chasqui confirm\"\n",
+		       (long long)number_at(status, "confirm.backTo"),
+		       (long long)number_at(status, "confirm.secondsLeft"));
 	if (true_at(status, "lastGood"))
 		printf("WARNING:     %s is refused, the last good configuration is enforced\n",
 		       text_at(status, "config"));

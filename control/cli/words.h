@@ -23,6 +23,7 @@ int delete_documents(const struct arguments *arguments);
 int get_documents(const struct arguments *arguments);
 
 int reload(const struct arguments *arguments);
+int confirm(const struct arguments *arguments);
 int rollback(const struct arguments *arguments);
 int attach_port(const struct arguments *arguments);
 int detach_port(const struct arguments *arguments);

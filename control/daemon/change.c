@@ -8,6 +8,7 @@
 
 #include "api/server.h"
 #include "daemon/addresses.h"
+#include "daemon/confirm.h"
 #include "daemon/daemon.h"
 #include "daemon/history.h"
 #include "daemon/hits.h"
@@ -29,6 +30,8 @@ struct change {
 	char *who, *text;
 	size_t bytes;
 	uint32_t history;
+	uint32_t confirm_s; /* 0: for good */
+	bool undo;
 	struct api_request *request;
 
 	struct stage stage;
@@ -236,10 +239,20 @@ static bool limits_wait(const struct daemon *daemon)
 	       wanted->fragments != daemon->limits.fragments;
 }
 
+static const char *confirm_text(const struct change *change, char *text, size_t size)
+{
+	*text = '\0';
+	if (change->confirm_s)
+		snprintf(text, size,
+			 "; back to entry %u of the history in %u s without \"chasqui confirm\"",
+			 change->daemon->pending.back_to, change->confirm_s);
+	return text;
+}
+
 static void tell_success(struct change *change)
 {
 	struct daemon *daemon = change->daemon;
-	char what[256], message[512];
+	char what[256], until[128], message[640];
 
 	how(change, what, sizeof(what));
 	log_audit(
@@ -247,8 +260,10 @@ static void tell_success(struct change *change)
 		what, change->who, daemon->live.number, daemon->live.generation->n_endpoints,
 		daemon->live.generation->n_policies, daemon->live.generation->n_pairs,
 		daemon->live.generation->n_rules);
-	snprintf(message, sizeof(message), "%s: generation %u is live%s", what, daemon->live.number,
-		 limits_wait(daemon) ? "; the new limits of flow tables come with a restart" : "");
+	snprintf(message, sizeof(message), "%s: generation %u is live%s%s", what,
+		 daemon->live.number,
+		 limits_wait(daemon) ? "; the new limits of flow tables come with a restart" : "",
+		 confirm_text(change, until, sizeof(until)));
 	if (limits_wait(daemon))
 		log_warn(
 			"the flow tables have the sizes of the last start; a restart gives them the new limits and keeps the flows");
@@ -266,6 +281,8 @@ static void finish(struct change *change)
 
 	if (change->err)
 		tell_refusal(change);
+	if (change->err && change->undo && daemon->pending.back_to)
+		confirm_retry(daemon);
 	daemon->changing = change->next;
 	daemon->changes_done++;
 	ports_describe(daemon, status, sizeof(status));
@@ -355,6 +372,25 @@ static void begin_compile(struct change *change)
 	fail(change);
 }
 
+/*
+ * While a change waits to be confirmed, nothing is built on it that would go back with it. Who
+ * rolls back has decided, and who asks for confirmation again has the time from now on.
+ */
+static int refuse_while_pending(struct change *change)
+{
+	const struct pending *pending = &change->daemon->pending;
+
+	if (change->undo && !pending->back_to)
+		return refuse(change, -EBUSY, "somebody else has decided meanwhile");
+	if (!pending->back_to || change->confirm_s || change->kind == CHANGE_START ||
+	    change->kind == CHANGE_ROLLBACK || change->kind == CHANGE_RECOMPILE)
+		return 0;
+	return refuse(
+		change, -EBUSY,
+		"the last change waits to be confirmed; first \"chasqui confirm\", or \"chasqui rollback %u\"",
+		pending->back_to);
+}
+
 static void on_read(void *data)
 {
 	struct change *change = data;
@@ -368,7 +404,7 @@ static void on_read(void *data)
 			return;
 		}
 	}
-	if (change->err)
+	if (change->err || refuse_while_pending(change) < 0)
 		fail(change);
 	else
 		begin_compile(change);
@@ -410,10 +446,25 @@ static void compile(void *data)
 		refuse(change, err, "the compiler: %s", strerror(-err));
 }
 
+/* The way back is noted before the change is live, so that no crash can come between. */
+static int ask_to_confirm(struct change *change)
+{
+	int err = change->confirm_s ? confirm_begin(change->daemon, change->confirm_s) : 0;
+
+	if (err == -ENOENT)
+		return refuse(change, -EBUSY,
+			      "no configuration is kept to go back to; nothing was changed");
+	if (err)
+		return refuse(change, err, "%s: %s; nothing was changed",
+			      change->daemon->options.state_directory, strerror(-err));
+	return 0;
+}
+
 static int install(struct change *change)
 {
 	struct daemon *daemon = change->daemon;
 	uint32_t number = daemon->highest + 1;
+	struct pending before = daemon->pending;
 	const char *words;
 	int err;
 
@@ -427,8 +478,15 @@ static int install(struct change *change)
 	if (err)
 		return refuse(change, err, "%s: %s; nothing was changed",
 			      daemon->options.state_directory, strerror(-err));
+	err = ask_to_confirm(change);
+	if (err) {
+		confirm_restore(daemon, &before);
+		return err;
+	}
 	err = datapath_install(daemon->datapath, change->generation, number);
 	if (err) {
+		if (change->confirm_s)
+			confirm_restore(daemon, &before);
 		words = datapath_refusal(daemon->datapath);
 		return refuse(change, err, "%s", words && *words ? words : strerror(-err));
 	}
@@ -506,6 +564,8 @@ static void on_compiled(void *data)
 			 daemon->live.number);
 	if (change->kind != CHANGE_RECOMPILE)
 		keep(change);
+	if (change->kind == CHANGE_ROLLBACK && !change->confirm_s)
+		confirm_end(daemon);
 	ports_sync(daemon, true);
 	tell_success(change);
 	finish(change);
@@ -539,6 +599,8 @@ static struct change *change_new(struct daemon *daemon, const struct change_orde
 		memcpy(change->text, order->text, order->bytes);
 	change->bytes = order->bytes;
 	change->history = order->history;
+	change->confirm_s = order->confirm_s;
+	change->undo = order->undo;
 	change->request = order->request;
 	return change;
 }

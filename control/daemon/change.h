@@ -29,6 +29,8 @@ struct change_order {
 	const char *text; /* APPLY, DELETE: the documents */
 	size_t bytes;
 	uint32_t history;	     /* ROLLBACK */
+	uint32_t confirm_s;	     /* goes back by itself after this long; 0: it does not */
+	bool undo;		     /* because nobody confirmed */
 	struct api_request *request; /* is answered at the end; NULL: nobody waits */
 };
 

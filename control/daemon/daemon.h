@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "compile/generation.h"
+#include "daemon/confirm.h"
 #include "daemon/options.h"
 #include "daemon/recent.h"
 #include "kernel/datapath.h"
@@ -61,6 +62,7 @@ struct daemon {
 	struct recent recent;
 	struct limits limits;	 /* as the tables of flows were made */
 	struct change *changing; /* the one under way, then those that wait */
+	struct pending pending;	 /* a change that waits to be confirmed */
 	uint64_t changes_done;
 	char *last_refusal; /* why the newest change was refused; NULL: it was not */
 	uint32_t highest;   /* number ever given to a generation */

@@ -11,6 +11,7 @@
 #include "daemon/addresses.h"
 #include "daemon/change.h"
 #include "daemon/check.h"
+#include "daemon/confirm.h"
 #include "daemon/daemon.h"
 #include "daemon/folder.h"
 #include "daemon/hits.h"
@@ -107,6 +108,7 @@ static int start(struct daemon *daemon)
 	err = privilege_drop();
 	if (err)
 		log_warn("capabilities could not be given up: %s", strerror(-err));
+	confirm_open(daemon);
 	return change_begin(daemon, &order);
 }
 
@@ -117,6 +119,7 @@ static void stop(struct daemon *daemon)
 		worker_close(daemon->worker);
 	api_server_close(daemon->api);
 	changes_drop(daemon);
+	confirm_close(daemon);
 	news_close(daemon);
 	names_close(daemon->names);
 	hits_close(daemon);

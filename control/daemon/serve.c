@@ -8,6 +8,7 @@
 #include "api/server.h"
 #include "api/version.h"
 #include "daemon/change.h"
+#include "daemon/confirm.h"
 #include "daemon/daemon.h"
 #include "daemon/folder.h"
 #include "daemon/hits.h"
@@ -52,10 +53,28 @@ SHOWS(documents)
 SHOWS(rules)
 SHOWS(selectors)
 
+/* ?confirm=SECONDS; false: that is no number of them, and the request is answered. */
+static bool read_confirm(struct api_request *request, uint32_t *ret)
+{
+	const char *text = api_query(request, "confirm");
+	unsigned long seconds = text ? strtoul(text, NULL, 10) : 0;
+
+	if (text && (strlen(text) > 6 || text[strspn(text, "0123456789")] || seconds < 1 ||
+		     seconds > CONFIRM_MOST_S)) {
+		api_refuse(request, 422, "confirm: \"%.20s\" is no number of seconds from 1 to %d",
+			   text, CONFIRM_MOST_S);
+		return false;
+	}
+	*ret = seconds;
+	return true;
+}
+
 static void begin(struct daemon *daemon, struct api_request *request, struct change_order *order)
 {
 	char who[24];
 
+	if (!read_confirm(request, &order->confirm_s))
+		return;
 	order->who = who_asks(request, who);
 	order->request = request;
 	if (change_begin(daemon, order) < 0)
@@ -102,6 +121,28 @@ static void post_rollback(void *data, struct api_request *request)
 	}
 	order.history = strtoul(number, NULL, 10);
 	begin(data, request, &order);
+}
+
+static void post_confirm(void *data, struct api_request *request)
+{
+	struct daemon *daemon = data;
+	char who[24], message[96];
+
+	if (!daemon->pending.back_to) {
+		api_refuse(request, 404, "no change waits to be confirmed");
+		return;
+	}
+	if (daemon->pending.undoing) {
+		api_refuse(request, 409, "too late: the change is being undone");
+		return;
+	}
+	confirm_end(daemon);
+	log_audit("confirm by %s: generation %u stays", who_asks(request, who),
+		  daemon->live.number);
+	snprintf(message, sizeof(message), "generation %u stays", daemon->live.number);
+	api_reply(request, 200,
+		  json_pack("{s:s, s:I}", "message", message, "generation",
+			    (json_int_t)daemon->live.number));
 }
 
 static void post_flush(void *data, struct api_request *request)
@@ -189,6 +230,7 @@ static const struct api_route routes[] = {
 	{"POST", "/v1/trace", post_trace},
 	{"POST", "/v1/apply", post_apply},
 	{"POST", "/v1/delete", post_delete},
+	{"POST", "/v1/confirm", post_confirm},
 	{"POST", "/v1/rollback/*", post_rollback},
 	{"POST", "/v1/conntrack/flush", post_flush},
 	{"POST", "/v1/ports/*/attach", post_attach},

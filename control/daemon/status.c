@@ -8,6 +8,7 @@
 
 #include "api/server.h"
 #include "api/version.h"
+#include "daemon/confirm.h"
 #include "kernel/forwarding.h"
 #include "observe/flow.h"
 #include "util/addr.h"
@@ -142,6 +143,7 @@ json_t *show_status(struct daemon *daemon)
 						 (const char *[]){"default", "always",
 								  "never"}[gateway->enforcement],
 						 "audit", gateway->audit));
+	json_object_set_new(status, "confirm", confirm_as_json(daemon));
 	json_object_set_new(status, "forwarding", forwarding_as_json(daemon));
 	json_object_set_new(status, "ports", ports_with_counters(daemon));
 	json_object_set_new(status, "counts", counts_as_json(daemon->live.generation));
