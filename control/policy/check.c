@@ -176,6 +176,11 @@ static const struct gateway_port *find_port(const struct gateway *gateway, const
 	return NULL;
 }
 
+static bool is_tunnel(const struct gateway *gateway, const char *name)
+{
+	return gateway->tunnel.at.line && strcmp(gateway->tunnel.name, name) == 0;
+}
+
 /* lan0.20 stands on lan0: its packets would be judged twice, once with a tag. */
 static void check_vlan(struct reader *rd, const struct gateway_port *port)
 {
@@ -203,6 +208,12 @@ static void check_ports(struct reader *rd)
 		if (first != port)
 			problem_at(rd, port->at, "port %s is given twice, the first is in %s:%u",
 				   port->name, path_of(rd, first->at), first->at.line);
+		if (is_tunnel(gateway, port->name))
+			problem_at(
+				rd, port->at,
+				"%s is the tunnel's device (%s:%u), which is guarded anyway, expected another port",
+				port->name, path_of(rd, gateway->tunnel.at),
+				gateway->tunnel.at.line);
 		check_vlan(rd, port);
 	}
 }
@@ -215,7 +226,8 @@ static void check_endpoint_ports(struct reader *rd)
 	for (size_t i = 0; gateway->at.line && i < rd->config->n_endpoints; i++) {
 		const struct endpoint *endpoint = &rd->config->endpoints[i];
 
-		if (endpoint->port && !find_port(gateway, endpoint->port, strlen(endpoint->port)))
+		if (endpoint->port && !is_tunnel(gateway, endpoint->port) &&
+		    !find_port(gateway, endpoint->port, strlen(endpoint->port)))
 			problem_at(
 				rd, endpoint->at,
 				"Endpoint %s must come from port %s, which the Gateway in %s:%u does not have",

@@ -169,8 +169,8 @@ struct endpoint {
 	struct place at;
 };
 
-/* Another gateway (the tunnel itself comes with a later part); its prefixes are remote nodes'
- * unless endpoints say more. */
+/* Another gateway, reached through the tunnel; its prefixes are remote nodes' unless endpoints say
+ * more. */
 struct peer_gateway {
 	const char *name;
 	struct labels labels;
@@ -187,6 +187,41 @@ struct gateway_port {
 	enum on_deny on_deny;
 	bool any_source; /* antiSpoofing: false */
 	struct place at;
+};
+
+enum tunnel_backend { BACKEND_AUTO, BACKEND_KERNEL, BACKEND_USERSPACE };
+
+/* An address of an interface, and how much of it is the link's prefix. */
+struct link_address {
+	struct chq_addr addr;
+	uint32_t length_bits; /* of the mapped form, as in struct chq_prefix */
+};
+
+#define TUNNEL_PORT_DEFAULT 51820
+#define TUNNEL_MTU_LEAST    1280 /* IPv6's */
+#define TUNNEL_MTU_MOST	    65455
+
+/* The WireGuard device that leads to all Peers. */
+struct tunnel {
+	const char *name; /* of the interface */
+	struct link_address *addresses;
+	size_t n_addresses;
+	uint16_t listen_port;	      /* default filled in */
+	const char *private_key_file; /* NULL: the daemon's own place */
+	enum tunnel_backend backend;
+	uint32_t mtu;	 /* 0 = auto */
+	uint32_t fwmark; /* 0 = none */
+	struct place at; /* line 0: there is no tunnel */
+};
+
+/* Strict encryption: what goes between the prefixes leaves through the tunnel alone. */
+struct encryption {
+	bool strict;
+	struct chq_prefix *prefixes;
+	size_t n_prefixes;
+	struct chq_prefix *allow; /* whatever has an end in here may leave in the clear */
+	size_t n_allow;
+	struct place at; /* line 0: not given */
 };
 
 enum enforcement { ENFORCE_DEFAULT, ENFORCE_ALWAYS, ENFORCE_NEVER };
@@ -217,6 +252,8 @@ struct gateway {
 	size_t n_ethertypes;
 	struct limits limits; /* defaults filled in */
 	double timeout_s[TIMEOUT_KINDS];
+	struct tunnel tunnel;
+	struct encryption encryption;
 	double pickup_s; /* how long after the first attach or a flush running flows are picked up
 			  */
 	struct place at; /* line 0: no Gateway document */

@@ -180,6 +180,8 @@ bool selector_matches_keys(const struct selector *selector, const struct labels 
 
 /* One function a kind; `spec` is not read yet. */
 void read_gateway(struct reader *rd, const struct node *document);
+void read_tunnel(struct reader *rd, const struct node *node, void *ret);     /* struct tunnel */
+void read_encryption(struct reader *rd, const struct node *node, void *ret); /* struct encryption */
 void read_endpoint(struct reader *rd, const struct node *document);
 void read_peer(struct reader *rd, const struct node *document);
 void read_cilium_policy(struct reader *rd, const struct node *document);
