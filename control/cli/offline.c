@@ -17,6 +17,8 @@ static uint16_t port_number(void *data, const char *name)
 	for (size_t i = 0; i < gateway->n_ports; i++)
 		if (strcmp(gateway->ports[i].name, name) == 0)
 			return i + 1;
+	if (gateway->tunnel.at.line && strcmp(gateway->tunnel.name, name) == 0)
+		return gateway->n_ports + 1;
 	return CHQ_PORT_MAX - 1; /* a port that no Gateway document lists */
 }
 

@@ -58,7 +58,8 @@ struct row {
 	uint32_t cidr;	      /* nearest prefix that a CIDR rule names, 0 = none */
 	uint32_t tunnel_peer; /* counted from 1 */
 	bool own;
-	bool managed; /* inside management.from */
+	bool encrypted, allowed; /* in encryption.prefixes, in encryption.allow */
+	bool managed;		 /* inside management.from */
 	uint32_t peer, subject;
 };
 

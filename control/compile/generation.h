@@ -41,6 +41,11 @@ struct port_row { /* by name: the kernel room knows the interface index */
 	struct chq_port value; /* .port is filled in from struct facts */
 };
 
+struct encrypt_row { /* chq_encrypt: where what encryption says changes */
+	struct chq_prefix key;
+	struct chq_encrypt value;
+};
+
 /* One rule of one policy: what an origin set is made of. */
 struct rule_ref {
 	const char *kind, *namespace, *name; /* of the policy */
@@ -118,7 +123,10 @@ struct generation {
 	uint32_t n_rule_sets;
 	struct chq_prefix *deny;
 	size_t n_deny;
-	struct port_row *ports;
+	struct encrypt_row *encrypt;
+	size_t n_encrypt;
+	uint8_t secures;	/* CHQ_SECURES_* */
+	struct port_row *ports; /* the tunnel's device is the last */
 	size_t n_ports;
 	uint16_t *ethertypes;
 	size_t n_ethertypes;

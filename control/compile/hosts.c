@@ -41,8 +41,9 @@ static bool same_refs(const struct generation *a, const struct generation *b)
 
 static bool same_settings(const struct generation *a, const struct generation *b)
 {
-	return SAME(a, b, deny, n_deny) && SAME(a, b, ports, n_ports) &&
-	       SAME(a, b, ethertypes, n_ethertypes) && a->pickup_ticks == b->pickup_ticks &&
+	return SAME(a, b, deny, n_deny) && SAME(a, b, encrypt, n_encrypt) &&
+	       SAME(a, b, ports, n_ports) && SAME(a, b, ethertypes, n_ethertypes) &&
+	       a->pickup_ticks == b->pickup_ticks &&
 	       memcmp(a->timeout_ticks, b->timeout_ticks, sizeof(a->timeout_ticks)) == 0 &&
 	       memcmp(&a->limits, &b->limits, sizeof(a->limits)) == 0;
 }

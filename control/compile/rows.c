@@ -11,7 +11,15 @@
  * inherits from those around it. Families are apart: ::/0 says nothing of IPv4.
  */
 
-enum claim_kind { CLAIM_CIDR, CLAIM_MANAGED, CLAIM_PEER, CLAIM_ENDPOINT, CLAIM_OWN };
+enum claim_kind {
+	CLAIM_CIDR,
+	CLAIM_MANAGED,
+	CLAIM_ENCRYPTED,
+	CLAIM_ALLOWED,
+	CLAIM_PEER,
+	CLAIM_ENDPOINT,
+	CLAIM_OWN
+};
 
 struct claim {
 	struct chq_prefix prefix;
@@ -70,7 +78,8 @@ static void claim_all(struct claims *claims, const struct chq_prefix *prefixes, 
 static size_t count_claims(const struct compiler *c)
 {
 	const struct config *config = c->config;
-	size_t count = 2 + c->facts->n_own + config->gateway.n_management_from;
+	size_t count = 2 + c->facts->n_own + config->gateway.n_management_from +
+		       config->gateway.encryption.n_prefixes + config->gateway.encryption.n_allow;
 
 	for (size_t i = 0; i < config->n_endpoints; i++)
 		count += config->endpoints[i].n_prefixes;
@@ -84,6 +93,7 @@ static size_t count_claims(const struct compiler *c)
 static void gather(struct compiler *c, struct claims *claims)
 {
 	const struct config *config = c->config;
+	const struct encryption *encryption = &config->gateway.encryption;
 
 	*claims = (struct claims){arena_array(c->scratch, struct claim, count_claims(c)), 0};
 	claim(claims, &all_ipv4, CLAIM_CIDR, 0);
@@ -96,6 +106,10 @@ static void gather(struct compiler *c, struct claims *claims)
 	}
 	claim_all(claims, config->gateway.management_from, config->gateway.n_management_from,
 		  CLAIM_MANAGED, 0);
+	if (encryption->strict) {
+		claim_all(claims, encryption->prefixes, encryption->n_prefixes, CLAIM_ENCRYPTED, 0);
+		claim_all(claims, encryption->allow, encryption->n_allow, CLAIM_ALLOWED, 0);
+	}
 	for (size_t i = 0; i < config->n_peers; i++)
 		claim_all(claims, config->peers[i].prefixes, config->peers[i].n_prefixes,
 			  CLAIM_PEER, i);
@@ -146,6 +160,15 @@ static int check_claims(struct compiler *c, const struct claims *claims)
 	return err;
 }
 
+/* An endpoint that must come from a port of ours is here, whatever Peer has the prefix around it.
+ */
+static bool is_local(const struct compiler *c, const struct endpoint *endpoint)
+{
+	const struct tunnel *tunnel = &c->config->gateway.tunnel;
+
+	return endpoint->port && !(tunnel->at.line && strcmp(endpoint->port, tunnel->name) == 0);
+}
+
 /* Claims of a lower kind come first, so that an endpoint has the last word but for our own. */
 static void take_claim(struct compiler *c, struct row *row, const struct claim *claim)
 {
@@ -159,12 +182,20 @@ static void take_claim(struct compiler *c, struct row *row, const struct claim *
 	case CLAIM_MANAGED:
 		row->managed = true;
 		break;
+	case CLAIM_ENCRYPTED:
+		row->encrypted = true;
+		break;
+	case CLAIM_ALLOWED:
+		row->allowed = true;
+		break;
 	case CLAIM_PEER:
 		row->actor = ACTOR_PEERS + claim->number;
 		row->tunnel_peer = claim->number + 1;
 		break;
 	case CLAIM_ENDPOINT:
 		row->actor = ACTOR_PEERS + c->config->n_peers + claim->number;
+		if (is_local(c, &c->config->endpoints[claim->number]))
+			row->tunnel_peer = 0;
 		break;
 	case CLAIM_OWN:
 		row->actor = ACTOR_HOST;

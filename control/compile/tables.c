@@ -117,6 +117,37 @@ static void write_deny(struct compiler *c)
 	out->n_deny = kept;
 }
 
+static struct chq_encrypt encrypt_of(const struct row *row)
+{
+	return (struct chq_encrypt){
+		.tunnel_peer = row->tunnel_peer,
+		.strict = row->encrypted && !row->allowed,
+	};
+}
+
+/* Only where it differs from what lies around: few rows, whatever else the table of prefixes holds.
+ */
+static void write_encrypt(struct compiler *c)
+{
+	struct generation *out = c->out;
+
+	out->encrypt = arena_array(c->keep, struct encrypt_row, c->n_rows);
+	for (uint32_t i = 0; i < c->n_rows; i++) {
+		const struct row *row = &c->rows[i];
+		struct chq_encrypt value = encrypt_of(row), around = {};
+
+		if (row->parent != NOBODY)
+			around = encrypt_of(&c->rows[row->parent]);
+		if (value.tunnel_peer)
+			out->secures |= CHQ_SECURES_PEERS;
+		if (value.strict)
+			out->secures |= CHQ_SECURES_STRICT;
+		if (memcmp(&value, &around, sizeof(value)) != 0)
+			out->encrypt[out->n_encrypt++] = (struct encrypt_row){row->prefix, value};
+	}
+	qsort(out->encrypt, out->n_encrypt, sizeof(*out->encrypt), prefix_compare);
+}
+
 static int write_port(struct compiler *c, const struct gateway_port *port, struct port_row *ret)
 {
 	enum on_deny said = port->on_deny;
@@ -142,9 +173,15 @@ static int write_gateway(struct compiler *c)
 	struct generation *out = c->out;
 	int err = 0;
 
-	out->ports = arena_array(c->keep, struct port_row, gateway->n_ports);
+	out->ports = arena_array(c->keep, struct port_row, gateway->n_ports + 1);
 	for (size_t i = 0; i < gateway->n_ports && !err; i++)
 		err = write_port(c, &gateway->ports[i], &out->ports[out->n_ports++]);
+	if (gateway->tunnel.at.line && !err)
+		err = write_port(c,
+				 &(struct gateway_port){.name = gateway->tunnel.name,
+							.role = CHQ_TUNNEL,
+							.at = gateway->tunnel.at},
+				 &out->ports[out->n_ports++]);
 	out->ethertypes = arena_array(c->keep, uint16_t, gateway->n_ethertypes);
 	out->n_ethertypes = gateway->n_ethertypes;
 	if (gateway->n_ethertypes)
@@ -182,6 +219,7 @@ int tables_write(struct compiler *c)
 	write_rows(c);
 	write_ports(c);
 	write_deny(c);
+	write_encrypt(c);
 	write_timeouts(c);
 	c->out->limits = c->limits;
 	return write_gateway(c);

@@ -94,7 +94,7 @@ static bool has_port(const struct gateway *gateway, const char *name)
 	for (size_t i = 0; i < gateway->n_ports; i++)
 		if (strcmp(gateway->ports[i].name, name) == 0)
 			return true;
-	return false;
+	return gateway->tunnel.at.line && strcmp(gateway->tunnel.name, name) == 0;
 }
 
 static int find_guard(struct compiler *c, const struct endpoint *endpoint, uint16_t *ret)

@@ -39,7 +39,7 @@ struct change {
 	struct generation *generation;
 	struct problems problems;
 	struct addresses own;	/* as the compiler is told */
-	uint16_t *port_numbers; /* of the Gateway document's ports, in its order */
+	uint16_t *port_numbers; /* of the Gateway document's ports, in its order, and its tunnel */
 	bool last_good;		/* the directory was bad, this is the newest of the history */
 	int err;
 	char *refusal;
@@ -336,21 +336,29 @@ static void fail(struct change *change)
 	finish(change);
 }
 
+/* The ports by their place, and behind them the tunnel's device; NULL past the last. */
+static const char *name_at(const struct gateway *gateway, size_t place)
+{
+	if (place < gateway->n_ports)
+		return gateway->ports[place].name;
+	return place == gateway->n_ports && gateway->tunnel.at.line ? gateway->tunnel.name : NULL;
+}
+
 static int number_ports(struct change *change)
 {
 	const struct gateway *gateway = &change->config->gateway;
+	const char *name;
 
 	free(change->port_numbers);
 	change->port_numbers = calloc(gateway->n_ports + 1, sizeof(*change->port_numbers));
 	if (!change->port_numbers)
 		return refuse(change, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < gateway->n_ports; i++) {
-		change->port_numbers[i] =
-			datapath_port_number(change->daemon->datapath, gateway->ports[i].name);
+	for (size_t i = 0; (name = name_at(gateway, i)); i++) {
+		change->port_numbers[i] = datapath_port_number(change->daemon->datapath, name);
 		if (!change->port_numbers[i])
 			return refuse(change, -E2BIG,
 				      "port %s: no number is left for it, %d ports are the most",
-				      gateway->ports[i].name, CHQ_PORT_MAX - 1);
+				      name, CHQ_PORT_MAX - 1);
 	}
 	return 0;
 }
@@ -414,9 +422,10 @@ static uint16_t port_number(void *data, const char *name)
 {
 	const struct change *change = data;
 	const struct gateway *gateway = &change->config->gateway;
+	const char *there;
 
-	for (size_t i = 0; i < gateway->n_ports; i++)
-		if (strcmp(gateway->ports[i].name, name) == 0)
+	for (size_t i = 0; (there = name_at(gateway, i)); i++)
+		if (strcmp(there, name) == 0)
 			return change->port_numbers[i];
 	return 0;
 }

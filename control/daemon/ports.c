@@ -146,7 +146,9 @@ static bool guard(struct daemon *daemon, const struct port_row *row, bool anew)
 	forget_note(daemon, row->name);
 	if (!guarded)
 		log_info("port %s (%s) is guarded", row->name,
-			 row->value.role == CHQ_INSIDE ? "inside" : "outside");
+			 row->value.role == CHQ_INSIDE	 ? "inside"
+			 : row->value.role == CHQ_TUNNEL ? "tunnel"
+							 : "outside");
 	return true;
 }
 

@@ -156,6 +156,8 @@ void datapath_close(struct datapath *datapath)
 		munmap(datapath->cell, getpagesize());
 	if (datapath->config)
 		munmap(datapath->config, getpagesize());
+	if (datapath->tunnel)
+		munmap(datapath->tunnel, getpagesize());
 	bpf_object__close(datapath->xdp);
 	bpf_object__close(datapath->dry);
 	bpf_object__close(datapath->tc);

@@ -69,6 +69,22 @@ int datapath_host_delete(struct datapath *datapath, const struct chq_addr *addr)
  */
 int datapath_own_addresses(struct datapath *datapath, const struct chq_addr *list, size_t count);
 
+/*
+ * The tunnel as it is now, whatever a generation wants of it; it stays in the kernel when the
+ * daemon goes. While it is not `up`, what is bound for a Peer drops.
+ */
+struct tunnel_state {
+	unsigned ifindex; /* of its device; 0 = there is none */
+	uint16_t listen_port;
+	bool up;       /* the link is up and its engine runs */
+	bool any_peer; /* some Peer's outer address is not known: the port alone tells */
+};
+void datapath_tunnel_set(struct datapath *datapath, const struct tunnel_state *state);
+struct tunnel_state datapath_tunnel(const struct datapath *datapath);
+
+/* All addresses at which Peers are reached outside the tunnel, as they are now. */
+int datapath_outer_addresses(struct datapath *datapath, const struct chq_addr *list, size_t count);
+
 /* What is attached where. */
 struct attachment {
 	unsigned ifindex;

@@ -48,6 +48,7 @@ struct datapath {
 	uint32_t program_id[PROGRAMS];
 	struct chq_cell *cell;	   /* mapped */
 	struct chq_config *config; /* mapped */
+	struct chq_tunnel *tunnel; /* mapped */
 	struct chq_meta meta;
 	/* Flow tables of other sizes that the programs at the ports still use; -1 = none. */
 	int old_flow_fd[FLOW_TABLES];

@@ -139,7 +139,9 @@ static int fill_slot(struct datapath *datapath, const struct generation *generat
 static void make_live(struct datapath *datapath, const struct generation *generation,
 		      uint32_t number, uint32_t slot)
 {
-	__atomic_store_n(&datapath->cell->live, CHQ_LIVE(number, slot), __ATOMIC_RELEASE);
+	__atomic_store_n(&datapath->cell->live,
+			 CHQ_LIVE_WITH(CHQ_LIVE(number, slot), generation->secures),
+			 __ATOMIC_RELEASE);
 	datapath->own_entry = generation->own;
 	datapath->own_known = true;
 	datapath->has_deny = generation->n_deny > 0;

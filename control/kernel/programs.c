@@ -351,8 +351,10 @@ static int map_settings(struct datapath *datapath)
 {
 	datapath->cell = map_memory(datapath, "chq_cell");
 	datapath->config = map_memory(datapath, "chq_config");
-	if (!datapath->cell || !datapath->config)
-		return refuse(&datapath->refusal, -errno, "cannot map chq_cell and chq_config");
+	datapath->tunnel = map_memory(datapath, "chq_tunnel");
+	if (!datapath->cell || !datapath->config || !datapath->tunnel)
+		return refuse(&datapath->refusal, -errno,
+			      "cannot map chq_cell, chq_config and chq_tunnel");
 	return 0;
 }
 

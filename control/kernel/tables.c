@@ -24,9 +24,11 @@
 #endif
 
 const char *const table_names[TABLES] = {
-	[TABLE_HOSTS] = "chq_hosts", [TABLE_PREFIXES] = "chq_prefixes", [TABLE_PAIRS] = "chq_pairs",
-	[TABLE_RULES] = "chq_rules", [TABLE_PORTCLS] = "chq_portcls",	[TABLE_PORTS] = "chq_ports",
-	[TABLE_DENY] = "chq_deny",   [TABLE_DENY4] = "chq_deny4",
+	[TABLE_HOSTS] = "chq_hosts",	 [TABLE_PREFIXES] = "chq_prefixes",
+	[TABLE_PAIRS] = "chq_pairs",	 [TABLE_RULES] = "chq_rules",
+	[TABLE_PORTCLS] = "chq_portcls", [TABLE_PORTS] = "chq_ports",
+	[TABLE_DENY] = "chq_deny",	 [TABLE_DENY4] = "chq_deny4",
+	[TABLE_ENCRYPT] = "chq_encrypt",
 };
 
 /* Rows as they lie in memory: key, then value, `stride` apart. */
@@ -152,6 +154,7 @@ static const struct shape shapes[TABLES] = {
 	[TABLE_PORTS] = {BPF_MAP_TYPE_HASH, 0, 0},
 	[TABLE_DENY] = {BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, 1},
 	[TABLE_DENY4] = {BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, 0},
+	[TABLE_ENCRYPT] = {BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, 1},
 };
 
 static int make(enum table table, uint32_t key_bytes, uint32_t value_bytes, size_t rows)
@@ -407,6 +410,8 @@ static int fill_table(enum table table, const struct generation *generation,
 		return fill_blocks(from, facts, ret);
 	case TABLE_PORTS:
 		return fill_ports(facts, ret);
+	case TABLE_ENCRYPT:
+		return fill_rows(table, &ROWS(from->encrypt, from->n_encrypt), facts->live, ret);
 	case TABLE_DENY:
 		return fill_deny_long(from, facts, ret);
 	default:
@@ -417,10 +422,15 @@ static int fill_table(enum table table, const struct generation *generation,
 static size_t rows_of(enum table table, const struct generation *generation)
 {
 	const size_t counts[TABLES] = {
-		[TABLE_HOSTS] = generation->n_hosts, [TABLE_PREFIXES] = generation->n_prefixes,
-		[TABLE_PAIRS] = generation->n_pairs, [TABLE_RULES] = generation->n_rules,
-		[TABLE_PORTCLS] = CHQ_BLOCKS,	     [TABLE_PORTS] = generation->n_ports,
-		[TABLE_DENY] = generation->n_deny,   [TABLE_DENY4] = generation->n_deny,
+		[TABLE_HOSTS] = generation->n_hosts,
+		[TABLE_PREFIXES] = generation->n_prefixes,
+		[TABLE_PAIRS] = generation->n_pairs,
+		[TABLE_RULES] = generation->n_rules,
+		[TABLE_PORTCLS] = CHQ_BLOCKS,
+		[TABLE_PORTS] = generation->n_ports,
+		[TABLE_DENY] = generation->n_deny,
+		[TABLE_DENY4] = generation->n_deny,
+		[TABLE_ENCRYPT] = generation->n_encrypt,
 	};
 
 	return counts[table];

@@ -18,6 +18,7 @@ enum table {
 	TABLE_PORTS,
 	TABLE_DENY,
 	TABLE_DENY4,
+	TABLE_ENCRYPT,
 	TABLES
 };
 extern const char *const table_names[TABLES]; /* of the maps that hold them */

@@ -149,7 +149,9 @@ static __always_inline void flow_question(const struct packet *pkt, const struct
 	q->target = same ? pkt->target : pkt->source;
 	q->aim = aim_of(pkt->protocol, same ? pkt->dport_be : pkt->sport_be,
 			pkt->protocol == IPPROTO_ICMP ? 8 : 128);
+	q->sport_be = same ? pkt->sport_be : pkt->dport_be;
 	q->slot = pkt->slot;
+	q->secures = pkt->secures;
 }
 
 /* An older generation's verdict never overwrites a newer one's. */

@@ -39,6 +39,24 @@ struct {
 	__type(value, struct chq_config);
 } chq_config SEC(".maps");
 
+/* The tunnel as it is now; the daemon writes it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct chq_tunnel);
+} chq_tunnel SEC(".maps");
+
+/* Where Peers are reached outside the tunnel; the daemon writes it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, CHQ_OUTER_MAX);
+	__type(key, struct chq_addr);
+	__type(value, __u32);
+} chq_outer SEC(".maps");
+
 /* Interface index -> what stands there; the daemon writes all but `translates`. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -233,6 +251,14 @@ struct deny4 {
 	__uint(value_size, sizeof(__u64));
 };
 
+struct encrypt {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__uint(key_size, sizeof(struct chq_prefix));
+	__uint(value_size, sizeof(struct chq_encrypt));
+};
+
 TABLE_OF_GENERATION(chq_hosts, hosts);
 TABLE_OF_GENERATION(chq_prefixes, prefixes);
 TABLE_OF_GENERATION(chq_pairs, pairs);
@@ -241,5 +267,6 @@ TABLE_OF_GENERATION(chq_portcls, portcls);
 TABLE_OF_GENERATION(chq_ports, ports);
 TABLE_OF_GENERATION(chq_deny, deny);
 TABLE_OF_GENERATION(chq_deny4, deny4);
+TABLE_OF_GENERATION(chq_encrypt, encrypt);
 
 #endif

@@ -75,7 +75,7 @@ struct packet {
 	__u8 no_ethernet;   /* a device without Ethernet headers */
 	__u8 crosses_again; /* egress after translation: its arrival was checked where it came in */
 	__u8 reject;
-	__u8 gso;
+	__u8 secures; /* CHQ_SECURES_* of the generation */
 	struct judgement judged;
 };
 

@@ -17,9 +17,10 @@ struct question {
 	__u32 slot;
 	__u32 aim;     /* CHQ_TARGET_* */
 	__u32 ifindex; /* where its opener's packets come in; 0 = the gateway's own */
+	__be16 sport_be;
 	__u8 guard;    /* may the source stand behind ifindex? */
 	__u8 to_link;  /* the target is ::, which stands for the gateway */
-	__u8 pad[2];
+	__u32 secures; /* CHQ_SECURES_* of the generation */
 };
 
 static __always_inline const struct chq_entry *entry_of(__u32 slot, const struct chq_addr *addr)
@@ -39,7 +40,39 @@ static __always_inline const struct chq_entry *entry_of(__u32 slot, const struct
 	return bpf_map_lookup_elem(prefixes, &key);
 }
 
-/* An address is an identity only from where it belongs. */
+/* What encryption says of an address; false: nothing. */
+static __always_inline bool encrypt_find(__u32 slot, const struct chq_addr *addr,
+					 struct chq_encrypt *ret)
+{
+	void *table = bpf_map_lookup_elem(&chq_encrypt, &slot);
+	const struct chq_encrypt *found;
+	struct chq_prefix key;
+
+	if (!table)
+		return false;
+	key.length_bits = 128;
+	key.addr = *addr;
+	found = bpf_map_lookup_elem(table, &key);
+	if (!found)
+		return false;
+	*ret = *found;
+	return true;
+}
+
+/* The gateway's own addresses are hosts, so no prefix has to be asked. */
+static __always_inline bool is_own_host(__u32 slot, const struct chq_addr *addr)
+{
+	void *hosts = bpf_map_lookup_elem(&chq_hosts, &slot);
+	const struct chq_entry *entry;
+	struct chq_addr key = *addr;
+
+	if (!hosts)
+		return false;
+	entry = bpf_map_lookup_elem(hosts, &key);
+	return entry && entry->kind == CHQ_KIND_OWN;
+}
+
+/* An address is an identity only from where it belongs; a Peer's always, whatever a port allows. */
 static __always_inline enum chq_reason guard_source(__u32 slot, const struct chq_entry *entry,
 						    __u32 ifindex)
 {
@@ -55,23 +88,23 @@ static __always_inline enum chq_reason guard_source(__u32 slot, const struct chq
 							: CHQ_UNDECIDED;
 	port = bpf_map_lookup_elem(ports, &ifindex);
 	if (port) {
-		if (port->flags & CHQ_PORT_ANY_SRC)
-			return CHQ_UNDECIDED;
 		role = port->role;
 		number = port->port;
 	}
+	if (entry->kind == CHQ_KIND_PEER)
+		return role == CHQ_TUNNEL ? CHQ_UNDECIDED : CHQ_DROP_SPOOFED_PEER;
+	if (port && port->flags & CHQ_PORT_ANY_SRC)
+		return CHQ_UNDECIDED;
 	switch (entry->kind) {
 	case CHQ_KIND_OWN:
 		return CHQ_DROP_SPOOFED_OWN;
-	case CHQ_KIND_PEER:
-		if (entry->guard_port ? entry->guard_port == number : role == CHQ_TUNNEL)
-			return CHQ_UNDECIDED;
-		return CHQ_DROP_SPOOFED_PEER;
 	case CHQ_KIND_ENDPOINT:
 		if (entry->guard_port ? entry->guard_port == number : role == CHQ_INSIDE)
 			return CHQ_UNDECIDED;
 		return CHQ_DROP_SPOOFED_ENDPOINT;
 	default:
+		if (role == CHQ_TUNNEL)
+			return CHQ_DROP_TUNNEL_SOURCE;
 		return entry->guard_port && entry->guard_port != number ? CHQ_DROP_SPOOFED_ENDPOINT
 									: CHQ_UNDECIDED;
 	}
@@ -231,6 +264,51 @@ static __always_inline enum chq_reason ask_policies(const struct question *q,
 	return judged->reason;
 }
 
+/*
+ * The tunnel's own packets, by its local port and the Peer: no policy is asked. What
+ * they carry is judged where it comes out of the tunnel, and the engine knows who sent it.
+ */
+static __always_inline bool is_outer(const struct question *q, const struct chq_entry *source,
+				     const struct chq_entry *target)
+{
+	const struct chq_tunnel *tunnel = bpf_map_lookup_elem(&chq_tunnel, &(__u32){0});
+	struct chq_addr other;
+
+	if (!tunnel || !tunnel->listen_port_be)
+		return false;
+	if (q->ifindex && q->ifindex != tunnel->ifindex && target->kind == CHQ_KIND_OWN &&
+	    q->aim == CHQ_TARGET_UDP + bpf_ntohs(tunnel->listen_port_be))
+		other = q->source;
+	else if (!q->ifindex && source->kind == CHQ_KIND_OWN && q->aim - CHQ_TARGET_UDP < 65536 &&
+		 q->sport_be == tunnel->listen_port_be)
+		other = q->target;
+	else
+		return false;
+	return tunnel->any_peer || bpf_map_lookup_elem(&chq_outer, &other);
+}
+
+static __always_inline bool is_strict(__u32 slot, const struct chq_addr *addr)
+{
+	struct chq_encrypt found;
+
+	return encrypt_find(slot, addr, &found) && found.strict;
+}
+
+/* Strict encryption holds for what comes in, too: in the clear it has no business here. */
+static __always_inline bool came_in_clear(const struct question *q)
+{
+	__u32 slot = q->slot, ifindex = q->ifindex;
+	void *ports = bpf_map_lookup_elem(&chq_ports, &slot);
+	const struct chq_port *port;
+
+	if (!(q->secures & CHQ_SECURES_STRICT) || !ifindex || !ports || q->to_link)
+		return false;
+	port = bpf_map_lookup_elem(ports, &ifindex);
+	if (port && port->role != CHQ_OUTSIDE)
+		return false;
+	return is_strict(slot, &q->target) && is_strict(slot, &q->source);
+}
+
 /* The whole of it: ends, guard, policies. Returns the reason, which *judged holds, too. */
 __noinline int judge(const struct question *q, struct judgement *judged)
 {
@@ -254,7 +332,13 @@ __noinline int judge(const struct question *q, struct judgement *judged)
 	judged->target = target->identity;
 	judged->source_kind = source->kind;
 	judged->target_kind = target->kind;
+	if (is_outer(q, source, target)) {
+		judged->reason = CHQ_PASS_TUNNEL;
+		return CHQ_PASS_TUNNEL;
+	}
 	why = q->guard ? guard_source(q->slot, source, q->ifindex) : CHQ_UNDECIDED;
+	if (!why && q->guard && came_in_clear(q))
+		why = CHQ_DROP_ENCRYPTION;
 	if (chq_dry_run) {
 		struct chq_trace *found = trace();
 

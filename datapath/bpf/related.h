@@ -96,8 +96,9 @@ static __always_inline bool quoted_flow_allowed(struct packet *pkt, const struct
 {
 	const struct chq_config *cfg = config();
 	__u8 opener = opener_of(flow), protocol = quote->l4.protocol;
-	struct question q = {.slot = pkt->slot, .guard = 1};
-	bool forward = opener == pkt->end;
+	struct question q = {.slot = pkt->slot, .guard = 1, .secures = pkt->secures};
+	bool forward = opener == pkt->end, ipv4 = pkt->family == FAMILY_IPV4;
+	__u8 other = (opener ^ 1) & 1;
 
 	if (!cfg || flow->state == CHQ_FLOW_DENIED ||
 	    pkt->tick - flow->seen_tick > timeout_of(cfg, protocol, flow->state, proven) ||
@@ -108,9 +109,8 @@ static __always_inline bool quoted_flow_allowed(struct packet *pkt, const struct
 	q.source = forward ? quote->source : quote->target;
 	q.target = forward ? quote->target : quote->source;
 	q.ifindex = flow->arrival[opener].ifindex;
-	q.aim = aim_of(protocol,
-		       pkt->family == FAMILY_IPV4 ? pkt->key4.port_be[(opener ^ 1) & 1]
-						  : pkt->key6.port_be[(opener ^ 1) & 1],
+	q.sport_be = ipv4 ? pkt->key4.port_be[opener & 1] : pkt->key6.port_be[opener & 1];
+	q.aim = aim_of(protocol, ipv4 ? pkt->key4.port_be[other] : pkt->key6.port_be[other],
 		       protocol == IPPROTO_ICMP ? 8 : 128);
 	return !is_drop(judge(&q, &pkt->judged));
 }

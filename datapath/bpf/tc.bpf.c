@@ -9,6 +9,7 @@
 #include <linux/pkt_cls.h>
 
 #include "conntrack.h"
+#include "encrypt.h"
 #include "fragment.h"
 #include "link.h"
 #include "maps.h"
@@ -125,6 +126,8 @@ static __always_inline int judge_stands(struct packet *pkt)
 		.slot = pkt->slot,
 		.aim = pkt->aim,
 		.ifindex = pkt->arrival.ifindex,
+		.sport_be = pkt->sport_be,
+		.secures = pkt->secures,
 		.guard = 1,
 		.to_link = pkt->to_link,
 	};
@@ -227,6 +230,7 @@ static __always_inline bool packet_begin(struct __sk_buff *skb, struct packet *p
 	live = *(const volatile __u64 *)&cell->live;
 	pkt->generation = CHQ_LIVE_GENERATION(live);
 	pkt->slot = CHQ_LIVE_SLOT(live);
+	pkt->secures = CHQ_LIVE_SECURES(live);
 	pkt->tick = now_tick();
 	return live;
 }
@@ -318,19 +322,9 @@ static __always_inline int arrive(struct __sk_buff *skb, bool no_ethernet)
 		port_of_link(&pkt);
 	else
 		why = corridor(skb, &pkt);
+	if (pkt.secures && !is_drop(why))
+		why = check_arriving(&pkt, why);
 	return finish(skb, &pkt, why);
-}
-
-/* The gateway's own addresses are hosts, so no prefix has to be asked. */
-static __always_inline bool source_is_own(const struct packet *pkt)
-{
-	void *hosts = bpf_map_lookup_elem(&chq_hosts, &pkt->slot);
-	const struct chq_entry *entry;
-
-	if (!hosts || !pkt->family)
-		return false;
-	entry = bpf_map_lookup_elem(hosts, &pkt->source);
-	return entry && entry->kind == CHQ_KIND_OWN;
 }
 
 /*
@@ -384,7 +378,7 @@ static __always_inline int leave_judged(struct __sk_buff *skb, struct packet *pk
 	why = parse(skb, pkt);
 	if (why)
 		return why;
-	if (may_translate && source_is_own(pkt))
+	if (may_translate && pkt->family && is_own_host(pkt->slot, &pkt->source))
 		return follow_translation(pkt);
 	if (!in->translates)
 		return CHQ_PASS_JUDGED;
@@ -412,6 +406,8 @@ static __always_inline int leave(struct __sk_buff *skb, bool no_ethernet)
 		pkt.arrival.ifindex = skb->ingress_ifindex;
 		why = corridor(skb, &pkt);
 	}
+	if (pkt.secures && !is_drop(why))
+		why = check_leaving(skb, &pkt, why, out ? out->role : CHQ_OUTSIDE);
 	return finish(skb, &pkt, why);
 }
 

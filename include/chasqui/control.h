@@ -14,12 +14,20 @@
  * once a packet. The one aligned store to `live` is the reload.
  */
 struct chq_cell {
-	__u64 live; /* generation << 8 | slot; 0 = none yet: everything is dropped */
+	__u64 live; /* secures << 40 | generation << 8 | slot; 0 = none yet: everything is dropped
+		     */
 };
 
 #define CHQ_LIVE_SLOT(live)	   ((__u32)((live)&0xff))
 #define CHQ_LIVE_GENERATION(live)  ((__u32)((live) >> 8))
+#define CHQ_LIVE_SECURES(live)	   ((__u8)((live) >> 40))
 #define CHQ_LIVE(generation, slot) ((__u64)(generation) << 8 | (slot))
+
+/* What a generation keeps off the wire: whether its chq_encrypt has to be asked. */
+#define CHQ_SECURES_PEERS  1 /* prefixes behind tunnel peers */
+#define CHQ_SECURES_STRICT 2 /* what goes between the prefixes of strict encryption */
+
+#define CHQ_LIVE_WITH(live, secures) ((live) | (__u64)(secures) << 40)
 
 /* Idle times after which a flow is no longer known, in ticks. */
 enum chq_timeout {
@@ -59,6 +67,23 @@ struct chq_link {
 	__u8 pad[3];
 };
 
+/*
+ * chq_tunnel, one element, mapped into user space: the tunnel as it is now, not as a
+ * generation wants it. The daemon writes it when the device, the engine or its port changes.
+ */
+struct chq_tunnel {
+	__u32 ifindex;	       /* of its device; 0 = there is none */
+	__be16 listen_port_be; /* its own packets' local UDP port; 0 = none are exempt */
+	__u8 up;	       /* the link is up and its engine runs */
+	__u8 any_peer;	       /* a Peer's outer address is not known before it speaks */
+};
+
+/*
+ * chq_outer, key struct chq_addr, value __u32: addresses that Peers are reached at outside
+ * the tunnel. What goes between them and the listen port is the tunnel's own.
+ */
+#define CHQ_OUTER_MAX 131072
+
 /* chq_counters: per CPU, index CHQ_COUNTER(port, direction, reason). Exact. */
 struct chq_counter {
 	__u64 packets; /* a GSO packet counts all its segments */
@@ -85,5 +110,6 @@ struct chq_portname {
 };
 
 _Static_assert(sizeof(struct chq_link) == 8, "chq_link is a map value");
+_Static_assert(sizeof(struct chq_tunnel) == 8, "chq_tunnel is a map value");
 
 #endif

@@ -135,6 +135,17 @@ enum chq_role { CHQ_OUTSIDE, CHQ_INSIDE, CHQ_TUNNEL };
 #define CHQ_PORT_ANY_SRC 2 /* antiSpoofing: false, sources are not checked here */
 
 /*
+ * Value of chq_encrypt, key struct chq_prefix, longest match; missing: neither. What is
+ * bound for a Peer's address leaves by the tunnel alone, and so does what goes between two
+ * strict addresses, but for inside ports.
+ */
+struct chq_encrypt {
+	__u32 tunnel_peer; /* as in struct chq_entry */
+	__u8 strict;	   /* in encryption.prefixes and not in encryption.allow */
+	__u8 pad[3];	   /* 0 */
+};
+
+/*
  * The gate's deny list, IPv4: two bits for each /24, 32 of them in a word, cell
  * number address >> 8. IPv6, and IPv4 longer than /24, are in chq_deny.
  */
@@ -146,6 +157,7 @@ _Static_assert(sizeof(struct chq_prefix) == 20, "chq_prefix is a map key");
 _Static_assert(sizeof(struct chq_decision) == 8, "chq_decision is a map value");
 _Static_assert(sizeof(struct chq_ruleset) == 16, "chq_ruleset is a map value");
 _Static_assert(sizeof(struct chq_entry) == 56, "chq_entry is a map value");
+_Static_assert(sizeof(struct chq_encrypt) == 8, "chq_encrypt is a map value");
 _Static_assert(sizeof(struct chq_pair) == 8, "chq_pair is a map key");
 _Static_assert(sizeof(struct chq_rule) == 8, "chq_rule is a map key");
 

@@ -54,9 +54,13 @@
 	/* dropped: the policy says so */                                                      \
 	X(DROP_DENIED, DROP, "a rule denies it")                                               \
 	X(DROP_NO_RULE, DROP, "no rule allows it")                                             \
-	X(DROP_ENCRYPTION, DROP, "encryption is required and there is no tunnel")              \
+	X(DROP_ENCRYPTION, DROP, "encryption required: only the tunnel may carry it")          \
 	/* dropped: us */                                                                      \
-	X(DROP_INTERNAL, DROP, "the program could not finish (a table refused an entry)")
+	X(DROP_INTERNAL, DROP, "the program could not finish (a table refused an entry)")      \
+	/* the tunnel */                                                                       \
+	X(PASS_TUNNEL, PASS, "the tunnel's own packets, between its port and a peer")          \
+	X(DROP_PEER_CLEAR, DROP, "bound for a tunnel peer's prefix, outside the tunnel")       \
+	X(DROP_TUNNEL_SOURCE, DROP, "out of the tunnel, from a source that is no peer's")
 
 enum chq_action { CHQ_NEXT, CHQ_PASS, CHQ_DROP };
 

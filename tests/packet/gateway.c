@@ -33,6 +33,8 @@ struct gateway {
 	struct ring_buffer *ring;
 	struct chq_cell *cell;
 	struct chq_config *config;
+	struct chq_tunnel *tunnel;
+	uint8_t secures;
 	struct outcome *outcome; /* where the ring's reader puts what it reads */
 	int cpus;
 };
@@ -108,6 +110,9 @@ static const struct shape deny_shape = {BPF_MAP_TYPE_LPM_TRIE, sizeof(struct chq
 					sizeof(uint8_t), 64, BPF_F_NO_PREALLOC};
 static const struct shape deny4_shape = {BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), sizeof(uint64_t),
 					 CHQ_DENY_WORDS, BPF_F_MMAPABLE};
+
+static const struct shape encrypt_shape = {BPF_MAP_TYPE_LPM_TRIE, sizeof(struct chq_prefix),
+					   sizeof(struct chq_encrypt), 64, BPF_F_NO_PREALLOC};
 
 /* A fresh one, put into the slot. */
 static int inner_new(struct bpf_map *outer, uint32_t slot, const struct shape *shape)
@@ -187,6 +192,8 @@ static void fill_addresses(int hosts, int prefixes, bool closed)
 	put_host(hosts, WEB6, web);
 	put_host(hosts, DB, db);
 	put_host(hosts, DB6, db);
+	put_host(hosts, STRICT, db);
+	put_host(hosts, STRICT6, db);
 	put_host(hosts, PINNED, pinned);
 	put_host(hosts, WATCHED, watched);
 	put_host(hosts, OWN, own);
@@ -265,6 +272,26 @@ static void put_port(int fd, uint32_t ifindex, uint16_t number, uint8_t role, ui
 	put(fd, &ifindex, &(struct chq_port){.port = number, .role = role, .flags = flags});
 }
 
+static void put_encrypt(int fd, const char *prefix, uint32_t peer, bool strict)
+{
+	struct chq_encrypt value = {.tunnel_peer = peer, .strict = strict};
+	struct chq_prefix key;
+
+	prefix_read(prefix, &key);
+	put(fd, &key, &value);
+}
+
+static void fill_encrypt(int fd)
+{
+	put_encrypt(fd, "10.99.0.0/16", 1, false);
+	put_encrypt(fd, "fd99::/16", 1, false);
+	put_encrypt(fd, "10.99.77.0/24", 1, true);
+	put_encrypt(fd, "10.77.0.0/16", 0, true);
+	put_encrypt(fd, "10.77.9.0/24", 0, false);
+	put_encrypt(fd, "fd77::/16", 0, true);
+	put_encrypt(fd, "192.0.2.1/32", 0, true);
+}
+
 static void fill_slot(struct gateway *gw, uint32_t slot, bool closed)
 {
 	int hosts = inner_new(gw->tc->maps.chq_hosts, slot, &hosts_shape);
@@ -273,7 +300,10 @@ static void fill_slot(struct gateway *gw, uint32_t slot, bool closed)
 	int rules = inner_new(gw->tc->maps.chq_rules, slot, &rules_shape);
 	int classes = inner_new(gw->tc->maps.chq_portcls, slot, &portcls_shape);
 	int ports = inner_new(gw->tc->maps.chq_ports, slot, &ports_shape);
+	int encrypt = inner_new(gw->tc->maps.chq_encrypt, slot, &encrypt_shape);
 
+	fill_encrypt(encrypt);
+	close(encrypt);
 	fill_addresses(hosts, prefixes, closed);
 	fill_classes(classes);
 	fill_policies(pairs, rules);
@@ -281,6 +311,7 @@ static void fill_slot(struct gateway *gw, uint32_t slot, bool closed)
 	put_port(ports, LAN2, 2, CHQ_INSIDE, CHQ_PORT_REJECT);
 	put_port(ports, WAN, 3, CHQ_OUTSIDE, 0);
 	put_port(ports, TUN, 4, CHQ_TUNNEL, 0);
+	put_port(ports, LAX, 5, CHQ_INSIDE, CHQ_PORT_ANY_SRC);
 	close(inner_new(gw->tc->maps.chq_deny, slot, &deny_shape));
 	close(inner_new(gw->tc->maps.chq_deny4, slot, &deny4_shape));
 	close(hosts);
@@ -296,7 +327,13 @@ void gateway_flip(struct gateway *gw, uint32_t number, bool closed)
 	uint32_t slot = number % CHQ_SLOTS;
 
 	fill_slot(gw, slot, closed);
-	__atomic_store_n(&gw->cell->live, CHQ_LIVE(number, slot), __ATOMIC_RELEASE);
+	__atomic_store_n(&gw->cell->live, CHQ_LIVE_WITH(CHQ_LIVE(number, slot), gw->secures),
+			 __ATOMIC_RELEASE);
+}
+
+void gateway_secures(struct gateway *gw, uint8_t secures)
+{
+	gw->secures = secures;
 }
 
 /* One of the crowd: class 100 + i, its own rule set, a pair with who is 7919 further on. */
@@ -405,6 +442,7 @@ static void link_defaults(struct gateway *gw)
 	gateway_link(gw, WAN, &(struct chq_link){.port = 3, .live = 1, .role = CHQ_OUTSIDE});
 	gateway_link(gw, TUN, &(struct chq_link){.port = 4, .live = 1, .role = CHQ_TUNNEL});
 	gateway_link(gw, ODD, &(struct chq_link){0});
+	gateway_link(gw, LAX, &(struct chq_link){.port = 5, .live = 1, .role = CHQ_INSIDE});
 }
 
 void gateway_forget(struct gateway *gw)
@@ -416,8 +454,28 @@ void gateway_forget(struct gateway *gw)
 	clear(gw->tc->maps.chq_frags);
 }
 
+void gateway_tunnel(struct gateway *gw, const struct chq_tunnel *tunnel)
+{
+	*gw->tunnel = *tunnel;
+}
+
+static void tunnel_default(struct gateway *gw)
+{
+	int fd = bpf_map__fd(gw->tc->maps.chq_outer);
+	struct chq_addr outer;
+
+	gw->secures = 0;
+	gateway_tunnel(gw, &(struct chq_tunnel){
+				   .ifindex = TUN, .listen_port_be = htons(OUTER_PORT), .up = 1});
+	addr_read(OUTER, &outer);
+	put(fd, &outer, &(uint32_t){1});
+	addr_read(OUTER6, &outer);
+	put(fd, &outer, &(uint32_t){1});
+}
+
 void gateway_reset(struct gateway *gw)
 {
+	tunnel_default(gw);
 	gateway_forget(gw);
 	clear_budgets(gw);
 	config_default(gw->config);
@@ -434,7 +492,7 @@ static int make_interfaces(void)
 	return system("ip link set lo up && ip link add name x2 index 2 type veth peer name x3 index 3 &&"
 		      "ip link add name x4 index 4 type veth peer name x5 index 5 &&"
 		      "ip link add name x6 index 6 type veth peer name x7 index 7 &&"
-		      "for i in 2 3 4 5 6; do ip link set x$i up; done")
+		      "for i in 2 3 4 5 6 7; do ip link set x$i up; done")
 		       ? -EIO
 		       : 0;
 }
@@ -476,6 +534,7 @@ int gateway_new(unsigned unproven, struct gateway **ret)
 	}
 	gw->cell = map_memory(gw->tc->maps.chq_cell, sizeof(*gw->cell));
 	gw->config = map_memory(gw->tc->maps.chq_config, sizeof(*gw->config));
+	gw->tunnel = map_memory(gw->tc->maps.chq_tunnel, sizeof(*gw->tunnel));
 	gw->ring = ring_buffer__new(bpf_map__fd(gw->tc->maps.chq_events), on_event, gw, NULL);
 	assert(gw->ring);
 	*ret = gw;
@@ -604,6 +663,15 @@ void gateway_deny(struct gateway *gw, const char *text)
 	close(cells);
 }
 
+void gateway_strict_all(struct gateway *gw)
+{
+	int fd = inner_fd(gw->tc->maps.chq_encrypt, CHQ_LIVE_SLOT(gw->cell->live));
+
+	put_encrypt(fd, "0.0.0.0/0", 0, true);
+	put_encrypt(fd, "::/0", 0, true);
+	close(fd);
+}
+
 static unsigned count_keys(struct bpf_map *map)
 {
 	uint8_t key[64], *last = NULL;
@@ -632,7 +700,7 @@ bool gateway_flow(struct gateway *gw, bool proven, bool ipv6, struct chq_flow *r
 
 static uint16_t port_at(uint32_t ifindex)
 {
-	return ifindex >= LAN && ifindex <= TUN ? ifindex - 1 : 0;
+	return ifindex == LAX ? 5 : ifindex >= LAN && ifindex <= TUN ? ifindex - 1 : 0;
 }
 
 static void read_counters(struct gateway *gw, const struct sending *how, uint64_t *ret)

@@ -12,14 +12,17 @@
  *	WAN    4    3    outside
  *	TUN    5    4    tunnel
  *	ODD    6    -    guarded by nobody
+ *	LAX    7    5    inside, checks no sources
  *
  * `web` (10.10.0.5, fd00:10::5) may open TCP 80 and UDP 53, and ping; TCP 81 is denied
  * by a rule, TCP 82 too and answered. It may be reached on TCP 443 and by a ping of `db`.
  * `db` (10.10.0.6, fd00:10::6) is selected by no policy. `pinned` (10.10.0.7) belongs to LAN2.
  * `watched` (10.10.0.8) has web's policies in audit mode.
- * 10.99.0.0/16 and fd99::/16 are a peer's. The gateway is 10.10.0.1, 192.0.2.1, fd00:10::1,
- * fe80::1; it may be reached on TCP 22 (management) and by OSPF, and may do all it likes.
- * Other addresses are the world's.
+ * 10.99.0.0/16 and fd99::/16 are a peer's, and the tunnel is up. 10.77.0.0/16 and fd77::/16 are
+ * prefixes of strict encryption, once gateway_secures() says so, 10.77.9.0/24 is not; 10.77.0.5 and
+ * fd77::5 are endpoints there. The tunnel's own port is 51820, its peer is at 203.0.113.9. The
+ *gateway is 10.10.0.1, 192.0.2.1, fd00:10::1, fe80::1; it may be reached on TCP 22 (management) and
+ *by OSPF, and may do all it likes. Other addresses are the world's.
  */
 
 #include <stdbool.h>
@@ -31,7 +34,7 @@
 #include "chasqui/policy.h"
 #include "frame.h"
 
-enum { HERE, LO, LAN, LAN2, WAN, TUN, ODD };
+enum { HERE, LO, LAN, LAN2, WAN, TUN, ODD, LAX };
 
 #define WEB	"10.10.0.5"
 #define DB	"10.10.0.6"
@@ -50,6 +53,16 @@ enum { HERE, LO, LAN, LAN2, WAN, TUN, ODD };
 #define OWN_LL "fe80::1"
 #define WORLD6 "2001:db8::1"
 
+#define STRICT	"10.77.0.5"
+#define STRICT2 "10.77.0.99"
+#define LOOSE	"10.77.9.1"
+#define STRICT6 "fd77::5"
+#define STRICT7 "fd77::99"
+
+#define OUTER	   "203.0.113.9"
+#define OUTER6	   "2001:db8:9::9"
+#define OUTER_PORT 51820
+
 struct gateway;
 
 /* `unproven`: how many of these flows there may be; 0 = as many as the default. */
@@ -62,6 +75,12 @@ void gateway_reset(struct gateway *gateway);
 /* Generation `number` goes live; with `closed` web may open nothing in it. */
 void gateway_flip(struct gateway *gateway, uint32_t number, bool closed);
 void gateway_unready(struct gateway *gateway); /* no generation at all */
+
+/* What generations care for from the next flip on, CHQ_SECURES_*; 0 after a reset. */
+void gateway_secures(struct gateway *gateway, uint8_t secures);
+/* 0.0.0.0/0 and ::/0 are prefixes of strict encryption in the live generation. */
+void gateway_strict_all(struct gateway *gateway);
+void gateway_tunnel(struct gateway *gateway, const struct chq_tunnel *tunnel);
 
 /* All flows and fragments are this much older. */
 void gateway_age(struct gateway *gateway, uint32_t ticks);

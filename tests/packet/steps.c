@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 #include "steps.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,6 +108,21 @@ static void check_event(const struct step *step, const struct outcome *seen)
 		fail_msg("%s: its event says interface %u", step->name, seen->event.ifindex);
 }
 
+static void prepare_tunnel(struct gateway *gateway, const struct step *step)
+{
+	struct chq_tunnel tunnel = {.ifindex = TUN, .listen_port_be = htons(OUTER_PORT)};
+
+	if (step->secures) {
+		gateway_secures(gateway, step->secures);
+		gateway_flip(gateway, 1, false);
+	}
+	if (step->strict_all)
+		gateway_strict_all(gateway);
+	tunnel.up = step->tunnel_up;
+	if (step->tunnel_down || step->tunnel_up)
+		gateway_tunnel(gateway, &tunnel);
+}
+
 static void take_step(struct gateway *gateway, const struct step *step)
 {
 	struct outcome seen;
@@ -119,6 +135,7 @@ static void take_step(struct gateway *gateway, const struct step *step)
 		gateway_flip(gateway, step->flip, false);
 	if (step->flip_close)
 		gateway_flip(gateway, step->flip_close, true);
+	prepare_tunnel(gateway, step);
 	gateway_send(gateway, &step->how, &step->frame, &seen);
 	packets++;
 	if (seen.action != action_wanted(step))

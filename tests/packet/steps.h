@@ -25,6 +25,10 @@ struct step {
 	enum chq_reason reason;	   /* of the event, where it is another */
 	uint32_t flip, flip_close; /* before: this generation goes live */
 	uint32_t older_ticks;	   /* before: every flow is that much older */
+	uint8_t secures;	   /* before: generation 1 cares for these, CHQ_SECURES_* */
+	bool strict_all;	   /* before: strict encryption of everything */
+	bool tunnel_down;	   /* before */
+	bool tunnel_up;		   /* before: again */
 	bool fresh;		   /* before: everything is reset */
 	bool answered;		   /* the packet is denied and goes back, rewritten */
 };
