@@ -257,6 +257,13 @@ static int own_difference(struct datapath *datapath, const struct chq_addr *have
 	return err;
 }
 
+uint64_t own_bit(const struct chq_addr *addr)
+{
+	const __be32 *word_be = addr->word_be;
+
+	return CHQ_OWN_BIT(word_be[0] ^ word_be[1] ^ word_be[2] ^ word_be[3]);
+}
+
 int datapath_own_addresses(struct datapath *datapath, const struct chq_addr *list, size_t count)
 {
 	cleanup_free struct chq_addr *copy = calloc(count + 1, sizeof(*copy));
@@ -267,6 +274,8 @@ int datapath_own_addresses(struct datapath *datapath, const struct chq_addr *lis
 	if (count)
 		memcpy(copy, list, count * sizeof(*copy));
 	qsort(copy, count, sizeof(*copy), by_bytes);
+	for (size_t i = 0; i < count; i++)
+		datapath->config->own_filter |= own_bit(&copy[i]);
 	if (datapath->own_known) {
 		err = own_difference(datapath, copy, count, datapath->own, datapath->n_own, true);
 		if (!err)

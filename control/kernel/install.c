@@ -94,6 +94,19 @@ static int empty_slot(struct datapath *datapath, uint32_t old, uint32_t live)
 	return err;
 }
 
+/* Of the addresses that the generation's table of hosts has, or is brought to date with. */
+static uint64_t own_filter(const struct datapath *datapath, const struct generation *generation)
+{
+	uint64_t filter = 0;
+
+	for (size_t i = 0; i < generation->n_hosts; i++)
+		if (generation->hosts[i].value.kind == CHQ_KIND_OWN)
+			filter |= own_bit(&generation->hosts[i].key);
+	for (size_t i = 0; i < datapath->n_own; i++)
+		filter |= own_bit(&datapath->own[i]);
+	return filter;
+}
+
 static void write_config(struct datapath *datapath, const struct generation *generation)
 {
 	struct chq_config *config = datapath->config;
@@ -108,6 +121,7 @@ static void write_config(struct datapath *datapath, const struct generation *gen
 	for (size_t i = 0; i < count; i++)
 		config->ethertype_be[i] = htons(generation->ethertypes[i]);
 	config->ethertypes = count;
+	config->own_filter |= own_filter(datapath, generation);
 }
 
 static int fill_slot(struct datapath *datapath, const struct generation *generation, uint32_t slot)
@@ -189,5 +203,6 @@ int datapath_install(struct datapath *datapath, const struct generation *generat
 	ports_follow_generation(datapath, generation);
 	/* What follows only frees memory: the new generation is live whatever becomes of it. */
 	empty_slot(datapath, !slot, slot);
+	datapath->config->own_filter = own_filter(datapath, generation);
 	return 0;
 }

@@ -104,6 +104,41 @@ static void check_peer_names(struct reader *rd)
 			   rd->config->peers[i].at);
 }
 
+static void check_tracing_names(struct reader *rd)
+{
+	cleanup(mentions_free) struct mentions mentions = {};
+
+	if (!make_room(rd, &mentions, rd->config->n_tracing))
+		return;
+	for (size_t i = 0; i < rd->config->n_tracing; i++)
+		check_name(rd, &mentions,
+			   full_name(rd, "TracingPolicy", "", rd->config->tracing[i].name),
+			   rd->config->tracing[i].at);
+}
+
+/* WireGuard knows a peer by its key. */
+static void check_peer_keys(struct reader *rd)
+{
+	cleanup(mentions_free) struct mentions mentions = {};
+	const struct mention *first;
+
+	if (!make_room(rd, &mentions, rd->config->n_peers))
+		return;
+	for (size_t i = 0; i < rd->config->n_peers; i++) {
+		const struct peer_gateway *peer = &rd->config->peers[i];
+
+		if (!peer->public_key)
+			continue;
+		first = mention(&mentions, peer->public_key, strlen(peer->public_key), peer->at,
+				peer->name);
+		if (first)
+			problem_at(
+				rd, peer->at,
+				"Peer %s has the public key of %s in %s:%u, expected one of its own",
+				peer->name, first->who, path_of(rd, first->at), first->at.line);
+	}
+}
+
 /* The specs of one document share a name; they have one `document` place. */
 static void check_policy_names(struct reader *rd)
 {
@@ -241,6 +276,8 @@ void check_all(struct reader *rd)
 	check_ports(rd);
 	check_endpoint_names(rd);
 	check_peer_names(rd);
+	check_tracing_names(rd);
+	check_peer_keys(rd);
 	check_policy_names(rd);
 	check_endpoint_addresses(rd);
 	check_peer_prefixes(rd);

@@ -18,9 +18,9 @@ static const struct {
 	{"cilium.io/v2alpha1", "CiliumCIDRGroup", read_cidr_group},
 	{"networking.k8s.io/v1", "NetworkPolicy", read_network_policy},
 	{"v1", "Namespace", read_namespace},
-	{"cilium.io/v1alpha1", "TracingPolicy", .refused = "not served yet by this version"},
+	{"cilium.io/v1alpha1", "TracingPolicy", read_tracing_policy},
 	{"cilium.io/v1alpha1", "TracingPolicyNamespaced",
-	 .refused = "not served yet by this version"},
+	 .refused = "not served: processes here have no namespace, write kind TracingPolicy"},
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 

@@ -170,3 +170,48 @@ void read_endpoint(struct reader *rd, const struct node *document)
 	    (place = READER_ADD(rd, rd->config->endpoints, rd->config->n_endpoints)))
 		*place = *endpoint;
 }
+
+/* Endpoints behind a Peer: an Endpoint document's fields in one mapping each. */
+
+static void read_listed_labels(struct reader *rd, const struct node *node, void *ret)
+{
+	struct labels *labels = &((struct endpoint_reading *)ret)->endpoint.labels;
+
+	read_labels(rd, node, "k8s", labels);
+	check_claims(rd, labels, node->at);
+}
+
+static const struct field listed_fields[] = {
+	{"name", read_text, offsetof(struct endpoint_reading, endpoint.name), FIELD_MUST},
+	{"namespace", read_text, offsetof(struct endpoint_reading, endpoint.namespace)},
+	{"labels", read_listed_labels},
+	{"addresses", read_addresses},
+	{"prefixes", read_own_prefixes},
+	{"namedPorts", read_named_ports},
+	{"port", .refused = "what is behind a Peer comes from the tunnel"},
+	{"audit", .refused = "what it may be sent is judged where it is"},
+	{},
+};
+
+static void read_listed(struct reader *rd, const struct node *node)
+{
+	struct endpoint_reading reading = {.endpoint = {.at = node->at, .namespace = "default"}};
+	struct endpoint *place;
+
+	if (!read_fields(rd, node, "an endpoint of a Peer", listed_fields, &reading))
+		return;
+	join_prefixes(rd, &reading);
+	if (!reading.endpoint.n_prefixes)
+		problem_at(rd, node->at,
+			   "the endpoint has no address, expected \"addresses\" or \"prefixes\"");
+	place = READER_ADD(rd, rd->config->endpoints, rd->config->n_endpoints);
+	if (place)
+		*place = reading.endpoint;
+}
+
+void read_endpoints_behind(struct reader *rd, const struct node *node)
+{
+	list_count(rd, node, "endpoints");
+	FOR_EACH_CHILD(child, node)
+	read_listed(rd, child);
+}

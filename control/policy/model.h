@@ -176,8 +176,10 @@ struct peer_gateway {
 	struct labels labels;
 	struct chq_prefix *prefixes;
 	size_t n_prefixes;
-	const char *public_key, *preshared_key_file, *endpoint; /* NULL when not given */
-	unsigned keepalive_s;
+	const char *public_key;		/* base64 of 32 bytes; no two Peers' are the same */
+	const char *preshared_key_file; /* NULL when not given */
+	const char *endpoint;		/* host:port or [IPv6]:port; NULL: it calls us */
+	unsigned keepalive_s;		/* 0 = none */
 	struct place at;
 };
 

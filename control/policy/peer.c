@@ -93,11 +93,7 @@ static void read_keepalive(struct reader *rd, const struct node *node, void *ret
 static void read_remote_endpoints(struct reader *rd, const struct node *node, void *ret)
 {
 	(void)ret;
-	if (list_count(rd, node, "endpoints"))
-		problem_at(
-			rd, node->at,
-			"endpoints behind a Peer come with a later version, expected []: write Endpoint "
-			"documents instead");
+	read_endpoints_behind(rd, node);
 }
 
 static const struct field spec_fields[] = {
@@ -124,9 +120,36 @@ static const struct field peer_fields[] = {
 	{},
 };
 
+static bool is_behind(const struct peer_gateway *peer, const struct chq_prefix *prefix)
+{
+	for (size_t i = 0; i < peer->n_prefixes; i++)
+		if (prefix_contains(&peer->prefixes[i], prefix))
+			return true;
+	return false;
+}
+
+/* The endpoints that this document listed, from `first` on: the Peer may send for them. */
+static void check_behind(struct reader *rd, const struct peer_gateway *peer, size_t first)
+{
+	char text[PREFIX_TEXT_BYTES];
+
+	for (size_t i = first; i < rd->config->n_endpoints; i++) {
+		const struct endpoint *endpoint = &rd->config->endpoints[i];
+
+		for (size_t j = 0; j < endpoint->n_prefixes; j++)
+			if (!is_behind(peer, &endpoint->prefixes[j]))
+				problem_at(
+					rd, endpoint->at,
+					"%s of endpoint %s is not behind Peer %s, expected an address in its prefixes",
+					prefix_print(&endpoint->prefixes[j], text), endpoint->name,
+					peer->name);
+	}
+}
+
 void read_peer(struct reader *rd, const struct node *document)
 {
 	struct peer_gateway peer = {.at = document->at}, *place;
+	size_t first = rd->config->n_endpoints;
 	struct metadata meta = {};
 
 	if (read_metadata(rd, document, &meta)) {
@@ -136,6 +159,8 @@ void read_peer(struct reader *rd, const struct node *document)
 	if (meta.labels)
 		read_labels(rd, meta.labels, "k8s", &peer.labels);
 	read_fields(rd, document, "Peer", peer_fields, &peer);
+	if (peer.name)
+		check_behind(rd, &peer, first);
 	if (peer.name && (place = READER_ADD(rd, rd->config->peers, rd->config->n_peers)))
 		*place = peer;
 }

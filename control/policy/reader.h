@@ -184,10 +184,12 @@ void read_tunnel(struct reader *rd, const struct node *node, void *ret);     /* 
 void read_encryption(struct reader *rd, const struct node *node, void *ret); /* struct encryption */
 void read_endpoint(struct reader *rd, const struct node *document);
 void read_peer(struct reader *rd, const struct node *document);
+void read_endpoints_behind(struct reader *rd, const struct node *node); /* a Peer's list of them */
 void read_cilium_policy(struct reader *rd, const struct node *document);
 void read_cidr_group(struct reader *rd, const struct node *document);
 void read_network_policy(struct reader *rd, const struct node *document);
 void read_namespace(struct reader *rd, const struct node *document);
+void read_tracing_policy(struct reader *rd, const struct node *document);
 void read_document(struct reader *rd, const struct node *document);
 
 /* Parts of a policy. */

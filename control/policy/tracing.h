@@ -16,6 +16,8 @@
  * struct config. Strings are never NULL where a comment does not say so.
  */
 
+#define TRACING_POLICIES_MOST	1024
+#define TRACING_HOOKS_MOST	128 /* of one kind in one policy */
 #define TRACING_SELECTORS_MOST	5
 #define TRACING_ARGS_MOST	5 /* of a hook, and of a selector's matchArgs */
 #define TRACING_NUMBERS_MOST	4 /* of one filter; InMap and NotInMap take TRACING_MAP_MOST */
@@ -30,32 +32,38 @@
 #define TRACING_TAGS_MOST	16
 #define TRACING_MESSAGE_BYTES	256
 
-/* An X-list: the word in the document, what it is called here, what its values look like. */
-#define TRACING_TYPES(x)                                                                          \
-	x("nop", NOP, FORM_NONE) x("int", INT, FORM_SIGNED) x("uint", UINT, FORM_UNSIGNED) x(     \
-		"long", LONG, FORM_SIGNED) x("ulong", ULONG, FORM_UNSIGNED) x("size_t", SIZE_T,   \
-									      FORM_UNSIGNED)      \
-		x("int8", INT8, FORM_SIGNED) x("uint8", UINT8, FORM_UNSIGNED) x(                  \
-			"int16", INT16, FORM_SIGNED) x("uint16", UINT16, FORM_UNSIGNED)           \
-			x("int32", INT32, FORM_SIGNED) x("uint32", UINT32, FORM_UNSIGNED) x(      \
-				"int64", INT64, FORM_SIGNED) x("uint64", UINT64, FORM_UNSIGNED)   \
-				x("syscall64", SYSCALL64, FORM_SYSCALL) x(                        \
-					"capability", CAPABILITY,                                 \
-					FORM_CAPABILITY) x("string", STRING,                      \
-							   FORM_TEXT) x("char_buf", CHAR_BUF,     \
-									FORM_TEXT) x("filename",  \
-										     FILENAME,    \
-										     FORM_TEXT)   \
-					x("file", FILE, FORM_PATH) x("path", PATH, FORM_PATH) x(  \
-						"fd", FD, FORM_PATH) x("dentry", DENTRY,          \
-								       FORM_PATH)                 \
-						x("linux_binprm", BINPRM,                         \
-						  FORM_PATH) x("sock", SOCK, FORM_SOCKET)         \
-							x("socket", SOCKET,                       \
-							  FORM_SOCKET) x("skb", SKB, FORM_SOCKET) \
-								x("sockaddr", SOCKADDR,           \
-								  FORM_SOCKET)                    \
-									x("cred", CRED, FORM_NONE)
+/*
+ * An X-list: the word in the document, what it is called here, what its values look
+ * like. AUTO is a tracepoint's field whose type the event's format says; as a filter
+ * it is a number.
+ */
+#define TRACING_TYPES(x)                                                                           \
+	x("auto", AUTO, FORM_SIGNED) x("nop", NOP, FORM_NONE) x("int", INT, FORM_SIGNED) x(        \
+		"uint", UINT, FORM_UNSIGNED) x("long", LONG, FORM_SIGNED)                          \
+		x("ulong", ULONG, FORM_UNSIGNED) x("size_t", SIZE_T, FORM_UNSIGNED) x(             \
+			"int8", INT8, FORM_SIGNED) x("uint8", UINT8,                               \
+						     FORM_UNSIGNED) x("int16", INT16, FORM_SIGNED) \
+			x("uint16", UINT16, FORM_UNSIGNED) x("int32", INT32, FORM_SIGNED) x(       \
+				"uint32", UINT32, FORM_UNSIGNED) x("int64", INT64, FORM_SIGNED)    \
+				x("uint64", UINT64, FORM_UNSIGNED) x(                              \
+					"syscall64", SYSCALL64,                                    \
+					FORM_SYSCALL) x("capability", CAPABILITY, FORM_CAPABILITY) \
+					x("string", STRING, FORM_TEXT) x(                          \
+						"char_buf", CHAR_BUF,                              \
+						FORM_TEXT) x("filename", FILENAME,                 \
+							     FORM_TEXT) x("file", FILE, FORM_PATH) \
+						x("path", PATH, FORM_PATH) x("fd", FD, FORM_PATH)  \
+							x("dentry", DENTRY,                        \
+							  FORM_PATH) x("linux_binprm", BINPRM,     \
+								       FORM_PATH) x("sock", SOCK,  \
+										    FORM_SOCKET)   \
+								x("socket", SOCKET,                \
+								  FORM_SOCKET) x("skb", SKB,       \
+										 FORM_SOCKET)      \
+									x("sockaddr", SOCKADDR,    \
+									  FORM_SOCKET)             \
+										x("cred", CRED,    \
+										  FORM_NONE)
 
 enum tracing_type {
 #define x(word, name, form) TRACING_TYPE_##name,
@@ -285,6 +293,10 @@ const char *tracing_type_word(enum tracing_type type);
 const char *tracing_operator_word(enum tracing_operator op);
 const char *tracing_action_word(enum tracing_action_kind kind);
 const char *tracing_hook_word(enum tracing_hook_kind kind); /* "kprobe", "tracepoint", ... */
+
+/* A system call's number on x86-64 from "sys_read", "__x64_sys_read" or "read"; -1: there is none.
+ */
+int tracing_syscall(const char *name);
 
 /* Does this action change what the process does? (Not Post and NoPost.) */
 bool tracing_enforces(enum tracing_action_kind kind);

@@ -266,6 +266,34 @@ static __always_inline enum chq_reason parse_ipv4(struct __sk_buff *skb, struct 
 	return CHQ_UNDECIDED;
 }
 
+/* False: it cannot. True: look it up. Reads what lies linear and without a tag, as nearly all does.
+ */
+static __always_inline bool source_may_be_own(const struct __sk_buff *skb, bool no_ethernet)
+{
+	void *l3 = (void *)(long)skb->data + (no_ethernet ? 0 : ETH_HLEN);
+	void *end = (void *)(long)skb->data_end;
+	const struct chq_config *cfg = config();
+	__u32 word_be;
+
+	if (!cfg)
+		return true;
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		if (l3 + sizeof(struct iphdr) > end)
+			return true;
+		word_be = ((struct iphdr *)l3)->saddr ^ bpf_htonl(0xffff);
+	} else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
+		const struct in6_addr *source = &((struct ipv6hdr *)l3)->saddr;
+
+		if (l3 + sizeof(struct ipv6hdr) > end)
+			return true;
+		word_be = source->s6_addr32[0] ^ source->s6_addr32[1] ^ source->s6_addr32[2] ^
+			  source->s6_addr32[3];
+	} else {
+		return true;
+	}
+	return cfg->own_filter & CHQ_OWN_BIT(word_be);
+}
+
 /* Where a walk along extension headers stands. */
 struct walk {
 	__u32 offset, end;

@@ -373,7 +373,7 @@ static __always_inline int leave_judged(struct __sk_buff *skb, struct packet *pk
 		out && out->role == CHQ_OUTSIDE && skb->ingress_ifindex != skb->ifindex;
 	int why;
 
-	if (!in->translates && !may_translate)
+	if (!in->translates && !(may_translate && source_may_be_own(skb, pkt->no_ethernet)))
 		return CHQ_PASS_JUDGED;
 	why = parse(skb, pkt);
 	if (why)

@@ -3,8 +3,10 @@
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <linux/if_tun.h>
 #include <linux/sockios.h>
 #include <seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -92,7 +94,8 @@ static const int calls[] = {
 	SCMP_SYS(rseq),
 };
 
-static const unsigned long questions[] = {SIOCGIFMTU, SIOCGIFFLAGS, SIOCGIFINDEX, SIOCGIFNAME};
+/* SIOCGIFINDEX and SIOCGIFNAME are if_nametoindex(3)'s. */
+static const unsigned long questions[] = {TUNGETIFF, TUNGETDEVNETNS, SIOCGIFINDEX, SIOCGIFNAME};
 static const int families[] = {AF_INET, AF_INET6};
 
 static int allow_all(scmp_filter_ctx filter)

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +16,12 @@
 #define SOCKET_FOLDER "/var/run/wireguard"
 
 /* ---- timers and what workers ask for ---- */
+
+static void stop(struct control *control, const char *why)
+{
+	log_verbose("%s: stopping", why);
+	event_base_loopbreak(control->base);
+}
 
 static void plan(struct control *control)
 {
@@ -50,6 +55,8 @@ static void on_wake(evutil_socket_t fd, short what, void *data)
 	(void)what;
 	if (read(fd, &times, sizeof(times)) < 0 && errno != EAGAIN)
 		return;
+	if (control->device->tun.gone)
+		stop(control, "the device is gone");
 	handshake_notices(control->device);
 	/* What is left comes after the others had their turn. */
 	if (handshake_work(control->device))
@@ -184,25 +191,22 @@ static void on_peer_gone(void *data, const struct peer *peer)
 
 /* ---- news ---- */
 
-static void stop(struct control *control, const char *why)
-{
-	log_verbose("%s: stopping", why);
-	event_base_loopbreak(control->base);
-}
-
 static void follow_link(struct control *control)
 {
 	struct device *device = control->device;
-	uint32_t mtu;
-	bool up;
-	int err;
+	struct link_state state;
+	int err = link_find(&control->link, &device->tun, &state);
 
-	if (!tun_mtu(&device->tun, &mtu))
-		device->mtu = mtu;
-	if (tun_is_up(&device->tun, &up) || up == device->up)
+	if (err == -ENODEV)
+		stop(control, "the device is gone");
+	if (err)
 		return;
-	log_verbose("the link is %s", up ? "up" : "down");
-	if (!up) {
+	device->mtu = state.mtu;
+	device->abroad = control->link.nsid != LINK_HOME;
+	if (state.up == device->up)
+		return;
+	log_verbose("the link is %s", state.up ? "up" : "down");
+	if (!state.up) {
 		device_down(device);
 		return;
 	}
@@ -212,22 +216,18 @@ static void follow_link(struct control *control)
 	plan(control);
 }
 
-/* Routes or addresses have changed: which source address is right may have too. */
-static void take_news(struct control *control, const struct nlmsghdr *news)
+/* True where it may be about our device. Routes or addresses have changed: which source address is
+ * right may have too. */
+static bool take_news(struct control *control, const struct nlmsghdr *news)
 {
 	const struct ifinfomsg *link = NLMSG_DATA(news);
 
 	if (news->nlmsg_type != RTM_NEWLINK && news->nlmsg_type != RTM_DELLINK) {
 		atomic_fetch_add(&control->device->epoch, 1);
-		return;
+		return false;
 	}
-	if (news->nlmsg_len < NLMSG_LENGTH(sizeof(*link)) ||
-	    link->ifi_index != control->device->tun.ifindex)
-		return;
-	if (news->nlmsg_type == RTM_DELLINK)
-		stop(control, "the device is gone");
-	else
-		follow_link(control);
+	return control->link.nsid != LINK_HOME || (news->nlmsg_len >= NLMSG_LENGTH(sizeof(*link)) &&
+						   link->ifi_index == control->device->tun.ifindex);
 }
 
 static void on_netlink(evutil_socket_t fd, short what, void *data)
@@ -236,27 +236,26 @@ static void on_netlink(evutil_socket_t fd, short what, void *data)
 	struct control *control = data;
 	ssize_t got = recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT);
 	const struct nlmsghdr *news = (const struct nlmsghdr *)buffer;
+	bool ours = got < 0 && errno == ENOBUFS;
 
 	(void)what;
-	if (got < 0 && errno == ENOBUFS) {
+	if (ours)
 		atomic_fetch_add(&control->device->epoch, 1);
-		follow_link(control);
-	}
 	for (; got > 0 && NLMSG_OK(news, (size_t)got); news = NLMSG_NEXT(news, got))
-		take_news(control, news);
+		ours |= take_news(control, news);
+	if (ours)
+		follow_link(control);
 }
 
-static int open_netlink(void)
+/* In another namespace all that is said of links may be about ours. */
+static void on_news_abroad(evutil_socket_t fd, short what, void *data)
 {
-	struct sockaddr_nl address = {.nl_family = AF_NETLINK,
-				      .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR |
-						   RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE |
-						   RTMGRP_IPV6_ROUTE};
-	cleanup_close int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	char buffer[16384] __attribute__((aligned(8)));
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)))
-		return -errno;
-	return give_fd(&fd);
+	(void)what;
+	while (recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT) > 0)
+		;
+	follow_link(data);
 }
 
 /* Who removes the socket wants us to end: wg-quick(8) and people do it so. */
@@ -360,16 +359,19 @@ int control_init(struct control *control, struct device *device, int listen_fd, 
 	snprintf(control->socket_path, sizeof(control->socket_path), "%s", path);
 	vault_init(&control->connection_vault, sizeof(struct connection));
 	LIST_INIT(&control->connections);
-	control->netlink_fd = open_netlink();
-	if (control->netlink_fd < 0)
-		return control->netlink_fd;
+	err = link_open(&control->link);
+	if (err)
+		return err;
 	control->base = event_base_new();
 	if (!control->base)
 		return -ENOMEM;
 	control->wake = watch(control, device->wake, EV_READ | EV_PERSIST, on_wake);
 	control->timer = watch(control, -1, EV_TIMEOUT, on_timer);
 	control->listener = watch(control, listen_fd, EV_READ | EV_PERSIST, on_connection);
-	control->netlink = watch(control, control->netlink_fd, EV_READ | EV_PERSIST, on_netlink);
+	control->netlink = watch(control, control->link.news_fd, EV_READ | EV_PERSIST, on_netlink);
+	if (control->link.abroad_fd >= 0)
+		control->abroad = watch(control, control->link.abroad_fd, EV_READ | EV_PERSIST,
+					on_news_abroad);
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		control->signals[i] = watch(control, numbers[i], EV_SIGNAL | EV_PERSIST, on_signal);
 	err = watch_socket_file(control);
@@ -404,13 +406,13 @@ void control_drop(struct control *control)
 	free_event(control->timer);
 	free_event(control->listener);
 	free_event(control->netlink);
+	free_event(control->abroad);
 	free_event(control->socket_gone);
 	for (size_t i = 0; i < ARRAY_SIZE(control->signals); i++)
 		free_event(control->signals[i]);
 	if (control->base)
 		event_base_free(control->base);
-	if (control->netlink_fd >= 0)
-		close(control->netlink_fd);
+	link_close(&control->link);
 	if (control->watch_fd >= 0)
 		close(control->watch_fd);
 	close(control->listen_fd);

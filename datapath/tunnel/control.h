@@ -6,6 +6,7 @@
 #include <sys/queue.h>
 
 #include "device.h"
+#include "link.h"
 #include "uapi.h"
 
 /* The control thread: handshakes, timers, configuration, news of the link. */
@@ -29,11 +30,12 @@ struct connection {
 struct control {
 	struct device *device;
 	struct event_base *base;
-	struct event *wake, *timer, *listener, *netlink, *socket_gone, *signals[3];
+	struct event *wake, *timer, *listener, *netlink, *abroad, *socket_gone, *signals[3];
 	struct vault connection_vault;
 	LIST_HEAD(connection_list, connection) connections;
 	int connection_count;
-	int listen_fd, netlink_fd, watch_fd;
+	int listen_fd, watch_fd;
+	struct link link;
 	char socket_path[128]; /* empty: not ours to remove */
 	bool stopped_by_error;
 };

@@ -41,13 +41,11 @@ static int make_workers(struct device *device)
 
 int device_init(struct device *device, const struct tun *tun, const struct aead_kind *kind)
 {
-	uint32_t mtu = TUN_DEFAULT_MTU;
 	int err;
 
 	memset(device, 0, sizeof(*device));
 	device->tun = *tun;
-	tun_mtu(tun, &mtu);
-	device->mtu = mtu;
+	device->mtu = TUN_DEFAULT_MTU;
 	device->epoch = device->generation = 1;
 	for (int i = 0; i < TUN_QUEUES_MAX; i++)
 		device->sockets[i] = (struct sockets){-1, -1};
@@ -62,6 +60,7 @@ int device_init(struct device *device, const struct tun *tun, const struct aead_
 		return -errno;
 	err = aead_make(&device->aead, kind);
 	return err
+	    ?: route_init(&device->route)
 	    ?: index_init(&device->indices, random_index)
 	    ?: outbox_init(&device->outbox, &device->sockets[0], &device->epoch, &device->aead)
 	    ?: make_workers(device);
@@ -80,6 +79,7 @@ void device_drop(struct device *device)
 	device->worker_count = 0;
 	sockets_close(device->sockets, device->tun.count);
 	tun_close(&device->tun);
+	route_drop(&device->route);
 	outbox_drop(&device->outbox);
 	aead_drop(&device->aead);
 	index_drop(&device->indices);
@@ -261,6 +261,8 @@ void device_set_private_key(struct device *device, const uint8_t secret[KEY_BYTE
 			index_remove(&device->indices, peer->noise.local_index);
 		peer->has_handshake_index = false;
 		noise_forget(&peer->noise);
+		/* The next handshake need not wait: it is another one's. */
+		peer->initiated_ns = 0;
 		if (peer->slots.current)
 			peer->slots.current->send_dead = true;
 		if (peer->slots.next)

@@ -11,10 +11,30 @@
 #include "outbox.h"
 #include "peer.h"
 #include "ring.h"
+#include "route.h"
 #include "tun.h"
 #include "vault.h"
 
 struct worker;
+
+enum drop_reason {
+	DROP_MALFORMED,	 /* no message, no packet */
+	DROP_NO_SESSION, /* for an index that we do not know */
+	DROP_FORGED,	 /* not authentic */
+	DROP_REPLAYED,
+	DROP_NOT_ALLOWED, /* from a peer that may not use this address */
+	DROP_NO_PEER,	  /* nobody has the destination */
+	DROP_BUSY,	  /* more handshakes than we can look at */
+	DROP_LOST,	  /* the kernel did not take it */
+	DROP_LOOPED,	  /* in a tunnel in a tunnel in a tunnel... */
+	DROP_REASONS
+};
+
+#define drop_names                                                                                 \
+	{                                                                                          \
+		"malformed", "no_session", "forged", "replayed", "not_allowed", "no_peer", "busy", \
+			"lost", "looped"                                                           \
+	}
 
 /*
  * Everything of one tunnel. The control thread is the only one that changes it, and only
@@ -33,6 +53,8 @@ struct device {
 
 	struct tun tun;
 	_Atomic uint32_t mtu;
+	atomic_bool abroad; /* the device is in another namespace than our sockets */
+	struct route route; /* the control thread's */
 	bool up;
 	uint16_t port;
 	uint32_t fwmark;
@@ -62,25 +84,8 @@ struct device {
 	void (*peer_gone)(void *data, const struct peer *peer);
 	void *peer_gone_data;
 
-	_Atomic uint64_t dropped[8]; /* by enum drop_reason */
+	_Atomic uint64_t dropped[DROP_REASONS];
 };
-
-enum drop_reason {
-	DROP_MALFORMED,	 /* no message, no packet */
-	DROP_NO_SESSION, /* for an index that we do not know */
-	DROP_FORGED,	 /* not authentic */
-	DROP_REPLAYED,
-	DROP_NOT_ALLOWED, /* from a peer that may not use this address */
-	DROP_NO_PEER,	  /* nobody has the destination */
-	DROP_BUSY,	  /* more handshakes than we can look at */
-	DROP_LOST,	  /* the kernel did not take it */
-};
-
-#define drop_names                                                                                 \
-	{                                                                                          \
-		"malformed", "no_session", "forged", "replayed", "not_allowed", "no_peer", "busy", \
-			"lost"                                                                     \
-	}
 
 static inline void count_drop(struct device *device, enum drop_reason reason)
 {

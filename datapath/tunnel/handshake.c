@@ -7,7 +7,7 @@
 #include "worker.h"
 
 /* AF41, as the kernel marks its handshakes. */
-#define HANDSHAKE_TOS 0x88
+static const struct outer handshake_outer = {.tos = 0x88};
 
 #define LOADED_AT     (RING_SIZE / 8)
 #define LOADED_FOR_NS NS_PER_S
@@ -33,7 +33,7 @@ static int send_to_peer(struct device *device, struct peer *peer, const void *me
 
 	if (!device->up)
 		return -ENETDOWN;
-	err = outbox_send_one(&device->sockets[0], &to, device->epoch, HANDSHAKE_TOS, message,
+	err = outbox_send_one(&device->sockets[0], &to, device->epoch, handshake_outer, message,
 			      length);
 	if (had_source && !to.local_epoch)
 		peer_forget_source(peer);
@@ -116,13 +116,13 @@ static void send_staged_with(struct device *device, struct peer *peer, struct st
 	bool data = false, earlier;
 
 	for (struct staged *one = staged; one; one = one->next) {
-		uint32_t padding = padding_for(one->length, device->mtu);
+		uint32_t padding = packet_padding(device, &device->route, one->packet, one->length);
 		uint8_t *text = outbox_text(&device->outbox, one->length + padding);
 
 		memcpy(text, one->packet, one->length);
 		memset(text + one->length, 0, padding);
 		outbox_add(&device->outbox, peer, session, counter++, one->length + padding,
-			   one->tos);
+			   one->outer);
 		bytes += one->length + padding + DATA_OVERHEAD_BYTES;
 		data |= one->length;
 	}
@@ -160,7 +160,7 @@ void handshake_send_staged(struct device *device, struct peer *peer)
 void handshake_send_keepalive(struct device *device, struct peer *peer)
 {
 	if (!peer->staged_first)
-		peer_stage(peer, (const uint8_t *)"", 0, 0);
+		peer_stage(peer, (const uint8_t *)"", 0, (struct outer){});
 	handshake_send_staged(device, peer);
 }
 
@@ -324,7 +324,7 @@ static void send_cookie(struct device *device, struct handshake *in,
 	crypt_random(nonce, sizeof(nonce));
 	cookie_reply(&device->checker, get_le32(in->bytes + 4), in->bytes, in->length, source,
 		     nonce, &reply);
-	outbox_send_one(&device->sockets[0], &in->from, device->epoch, HANDSHAKE_TOS, &reply,
+	outbox_send_one(&device->sockets[0], &in->from, device->epoch, handshake_outer, &reply,
 			sizeof(reply));
 }
 

@@ -41,17 +41,23 @@ uint8_t *outbox_text(struct outbox *outbox, uint32_t room)
 	return outbox->memory + outbox->used + sizeof(struct message_data);
 }
 
+static bool same_outer(struct outer a, struct outer b)
+{
+	return a.tos == b.tos && a.ttl == b.ttl;
+}
+
 /* The last train of this peer, if the message may still join it: order within a peer is kept. */
 static struct train *train_for(struct outbox *outbox, struct peer *peer, uint32_t bytes,
-			       uint8_t tos)
+			       struct outer outer)
 {
 	for (uint32_t i = outbox->train_count; i-- > 0;) {
 		struct train *train = &outbox->trains[i];
 
 		if (train->peer != peer)
 			continue;
-		if (!train->closed && train->tos == tos && bytes <= train->each_bytes &&
-		    train->count < TRAIN_MESSAGES && train->bytes + bytes <= TRAIN_BYTES)
+		if (!train->closed && same_outer(train->outer, outer) &&
+		    bytes <= train->each_bytes && train->count < TRAIN_MESSAGES &&
+		    train->bytes + bytes <= TRAIN_BYTES)
 			return train;
 		break;
 	}
@@ -59,7 +65,7 @@ static struct train *train_for(struct outbox *outbox, struct peer *peer, uint32_
 }
 
 static struct train *begin_train(struct outbox *outbox, struct peer *peer, uint32_t bytes,
-				 uint8_t tos)
+				 struct outer outer)
 {
 	struct train *train = &outbox->trains[outbox->train_count++];
 
@@ -67,7 +73,7 @@ static struct train *begin_train(struct outbox *outbox, struct peer *peer, uint3
 	train->to = peer_endpoint(peer);
 	train->part_count = train->count = train->bytes = 0;
 	train->each_bytes = bytes;
-	train->tos = tos;
+	train->outer = outer;
 	train->closed = false;
 	return train;
 }
@@ -86,7 +92,7 @@ static void join(struct train *train, uint8_t *message, uint32_t bytes)
 }
 
 void outbox_add(struct outbox *outbox, struct peer *peer, const struct session *session,
-		uint64_t counter, uint32_t length, uint8_t tos)
+		uint64_t counter, uint32_t length, struct outer outer)
 {
 	uint32_t bytes = length + DATA_OVERHEAD_BYTES;
 	uint8_t *message = outbox->memory + outbox->used;
@@ -101,8 +107,8 @@ void outbox_add(struct outbox *outbox, struct peer *peer, const struct session *
 		.length = length,
 		.counter = counter,
 	};
-	join(train_for(outbox, peer, bytes, tos) ?: begin_train(outbox, peer, bytes, tos), message,
-	     bytes);
+	join(train_for(outbox, peer, bytes, outer) ?: begin_train(outbox, peer, bytes, outer),
+	     message, bytes);
 	outbox->used += bytes;
 }
 
@@ -121,8 +127,8 @@ static int send_parts(int fd, struct msghdr *message)
 	return sendmsg(fd, message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-int outbox_send_one(struct sockets *sockets, struct endpoint *to, uint32_t epoch, uint8_t tos,
-		    const void *data, size_t length)
+int outbox_send_one(struct sockets *sockets, struct endpoint *to, uint32_t epoch,
+		    struct outer outer, const void *data, size_t length)
 {
 	char control[SOCKET_CONTROL_BYTES] __attribute__((aligned(8)));
 	struct iovec part = {(void *)data, length};
@@ -131,12 +137,12 @@ int outbox_send_one(struct sockets *sockets, struct endpoint *to, uint32_t epoch
 
 	if (fd < 0 || !to->to.any.sa_family)
 		return -EDESTADDRREQ;
-	socket_address(&message, control, to, epoch, tos, 0);
+	socket_address(&message, control, to, epoch, outer, 0);
 	err = send_parts(fd, &message);
 	if (err && to->local_epoch) {
 		/* Our address of then may be gone. */
 		to->local_epoch = 0;
-		socket_address(&message, control, to, epoch, tos, 0);
+		socket_address(&message, control, to, epoch, outer, 0);
 		err = send_parts(fd, &message);
 	}
 	return err;
@@ -156,7 +162,7 @@ static void send_singly(struct outbox *outbox, struct train *train)
 		while (rest) {
 			size_t bytes = min_size(rest, train->each_bytes);
 
-			if (outbox_send_one(outbox->sockets, &train->to, epoch, train->tos, at,
+			if (outbox_send_one(outbox->sockets, &train->to, epoch, train->outer, at,
 					    bytes))
 				outbox->lost++;
 			at += bytes;
@@ -187,7 +193,7 @@ static void prepare(struct outbox *outbox, struct train *train, struct mmsghdr *
 	*message = (struct mmsghdr){};
 	message->msg_hdr.msg_iov = train->parts;
 	message->msg_hdr.msg_iovlen = train->part_count;
-	socket_address(&message->msg_hdr, control, &train->to, epoch, train->tos,
+	socket_address(&message->msg_hdr, control, &train->to, epoch, train->outer,
 		       train->count > 1 ? train->each_bytes : 0);
 }
 

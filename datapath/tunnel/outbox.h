@@ -27,7 +27,7 @@ struct train {
 	uint32_t count;
 	uint32_t bytes;
 	uint16_t each_bytes; /* all but the last have this size */
-	uint8_t tos;
+	struct outer outer;
 	bool closed; /* a shorter message has come: it was the last */
 };
 
@@ -55,13 +55,13 @@ uint8_t *outbox_text(struct outbox *outbox, uint32_t room);
 
 /* The packet of `length` bytes, padded already, is written: seal it with this counter. */
 void outbox_add(struct outbox *outbox, struct peer *peer, const struct session *session,
-		uint64_t counter, uint32_t length, uint8_t tos);
+		uint64_t counter, uint32_t length, struct outer outer);
 
 /* Seals and sends everything. */
 void outbox_flush(struct outbox *outbox);
 
 /* One message that is sealed already. */
-int outbox_send_one(struct sockets *sockets, struct endpoint *to, uint32_t epoch, uint8_t tos,
-		    const void *message, size_t length);
+int outbox_send_one(struct sockets *sockets, struct endpoint *to, uint32_t epoch,
+		    struct outer outer, const void *message, size_t length);
 
 #endif

@@ -33,7 +33,7 @@ void peer_free(struct vault *vault, struct peer *peer)
 }
 
 /* Not the data path: only what comes before there is a session is kept, and little of it. */
-void peer_stage(struct peer *peer, const uint8_t *packet, uint32_t length, uint8_t tos)
+void peer_stage(struct peer *peer, const uint8_t *packet, uint32_t length, struct outer outer)
 {
 	struct staged *staged = malloc(sizeof(*staged) + length), *oldest = NULL;
 
@@ -41,7 +41,7 @@ void peer_stage(struct peer *peer, const uint8_t *packet, uint32_t length, uint8
 		return;
 	staged->next = NULL;
 	staged->length = length;
-	staged->tos = tos;
+	staged->outer = outer;
 	memcpy(staged->packet, packet, length);
 
 	pthread_spin_lock(&peer->lock);

@@ -24,7 +24,7 @@
 struct staged {
 	struct staged *next;
 	uint32_t length;
-	uint8_t tos;
+	struct outer outer;
 	uint8_t packet[];
 };
 
@@ -64,7 +64,7 @@ struct peer *peer_new(struct vault *vault, const uint8_t public[KEY_BYTES]);
 void peer_free(struct vault *vault, struct peer *peer);
 
 /* Keeps a packet until there is a session; the oldest of too many goes. */
-void peer_stage(struct peer *peer, const uint8_t *packet, uint32_t length, uint8_t tos);
+void peer_stage(struct peer *peer, const uint8_t *packet, uint32_t length, struct outer outer);
 struct staged *peer_take_staged(struct peer *peer);
 void staged_free(struct staged *staged);
 

@@ -174,10 +174,10 @@ static void add_source(struct msghdr *message, const struct endpoint *to)
 }
 
 void socket_address(struct msghdr *message, char *control, struct endpoint *to, uint32_t epoch,
-		    uint8_t tos, uint16_t segment_bytes)
+		    struct outer outer, uint16_t segment_bytes)
 {
 	bool is4 = to->to.any.sa_family == AF_INET;
-	int wide_tos = tos;
+	int level = is4 ? IPPROTO_IP : IPPROTO_IPV6, tos = outer.tos, ttl = outer.ttl;
 
 	message->msg_name = &to->to;
 	message->msg_namelen = is4 ? sizeof(to->to.in4) : sizeof(to->to.in6);
@@ -185,10 +185,10 @@ void socket_address(struct msghdr *message, char *control, struct endpoint *to, 
 	message->msg_controllen = 0;
 	if (to->local_epoch && to->local_epoch == epoch)
 		add_source(message, to);
-	if (tos && is4)
-		add_control(message, IPPROTO_IP, IP_TOS, &wide_tos, sizeof(wide_tos));
-	if (tos && !is4)
-		add_control(message, IPPROTO_IPV6, IPV6_TCLASS, &wide_tos, sizeof(wide_tos));
+	if (tos)
+		add_control(message, level, is4 ? IP_TOS : IPV6_TCLASS, &tos, sizeof(tos));
+	if (ttl)
+		add_control(message, level, is4 ? IP_TTL : IPV6_HOPLIMIT, &ttl, sizeof(ttl));
 	if (segment_bytes)
 		add_control(message, IPPROTO_UDP, UDP_SEGMENT, &segment_bytes,
 			    sizeof(segment_bytes));

@@ -20,6 +20,12 @@ struct endpoint {
 	uint32_t local_epoch;  /* 0: none; it holds only until routes change */
 };
 
+/* What the outer header says besides addresses. */
+struct outer {
+	uint8_t tos;
+	uint8_t ttl; /* 0: what the system says */
+};
+
 /* One worker's two sockets, -1 where there is none. */
 struct sockets {
 	int fd4, fd6;
@@ -33,7 +39,7 @@ struct socket_options {
 };
 
 /* Room for all that a message carries besides its bytes. */
-#define SOCKET_CONTROL_BYTES 128
+#define SOCKET_CONTROL_BYTES 160
 
 /* What came with a datagram. */
 struct arrival {
@@ -49,7 +55,7 @@ int sockets_set_fwmark(const struct sockets *sockets, uint32_t fwmark);
 
 /* Fills `message`'s address and control; `segment_bytes` 0 where it is one datagram. */
 void socket_address(struct msghdr *message, char *control, struct endpoint *to, uint32_t epoch,
-		    uint8_t tos, uint16_t segment_bytes);
+		    struct outer outer, uint16_t segment_bytes);
 
 /* False for a datagram that came cut short, or from nowhere. */
 bool socket_arrival(struct arrival *ret, struct msghdr *message);

@@ -2,9 +2,19 @@
 #include "worker.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+
+#include "message.h"
 
 /* Enough to fill a few trains; more would only make others wait. */
 #define BATCH_MESSAGES 128
+
+/*
+ * Each tunnel in a tunnel takes so much from the outer time to live, so that packets come to rest
+ * where two tunnels have been made each other's way; they would grow, be cut and multiply.
+ */
+#define NESTED_TTL 8
+#define USUAL_TTL  64
 
 /* RFC 6040: the outer header shows congestion capability, never an inner "experienced". */
 static uint8_t outer_tos(const uint8_t *packet)
@@ -14,6 +24,35 @@ static uint8_t outer_tos(const uint8_t *packet)
 	return ecn == 3 ? 2 : ecn;
 }
 
+/* Where UDP begins in a packet, also in the first of its fragments; 0 where it does not. */
+static uint32_t udp_at(const uint8_t *packet, uint32_t length)
+{
+	if (packet[0] >> 4 == 4)
+		return packet[9] == IPPROTO_UDP && !(get_be16(packet + 6) & 0x1fff)
+			       ? (packet[0] & 15u) * 4
+			       : 0;
+	if (packet[6] == IPPROTO_UDP)
+		return 40;
+	return packet[6] == IPPROTO_FRAGMENT && length >= 48 && packet[40] == IPPROTO_UDP &&
+			       !(get_be16(packet + 42) & ~7u)
+		       ? 48
+		       : 0;
+}
+
+/* False where the packet has gone through too many tunnels. */
+static bool outer_of(const uint8_t *packet, uint32_t length, struct outer *ret)
+{
+	uint8_t ttl = packet[0] >> 4 == 4 ? packet[8] : packet[7];
+	uint32_t at = udp_at(packet, length);
+
+	*ret = (struct outer){.tos = outer_tos(packet)};
+	if (!at || length < at + 8 + DATA_OVERHEAD_BYTES ||
+	    get_le32(packet + at + 8) != MESSAGE_DATA)
+		return true;
+	ret->ttl = (ttl < USUAL_TTL ? ttl : USUAL_TTL) - NESTED_TTL;
+	return ttl > NESTED_TTL;
+}
+
 static struct peer *peer_of(struct worker *worker, const uint8_t *packet)
 {
 	if (packet[0] >> 4 == 4)
@@ -21,42 +60,48 @@ static struct peer *peer_of(struct worker *worker, const uint8_t *packet)
 	return worker_find(worker, packet + 24, 16);
 }
 
-static void stage_all(struct peer *peer, const struct super *super)
+static void stage_all(struct peer *peer, const struct super *super, struct outer outer)
 {
 	uint8_t packet[UINT16_MAX + 1];
 
 	for (uint32_t i = 0; i < super->count; i++) {
 		super_write(super, i, packet);
-		peer_stage(peer, packet, super_length(super, i), outer_tos(packet));
+		peer_stage(peer, packet, super_length(super, i), outer);
 	}
 }
 
-/* A packet near the device's MTU is padded to its route's, if that is smaller (or not at all). */
-static uint32_t padding_of(struct worker *worker, const struct super *super, uint32_t length)
+/*
+ * A packet near the device's MTU is padded to its route's, if that is smaller. Where the device is
+ * in another namespace its routes cannot be asked, so such a packet stays as it is.
+ */
+uint32_t packet_padding(const struct device *device, struct route *route, const uint8_t *packet,
+			uint32_t length)
 {
-	uint32_t mtu = worker->device->mtu, of_route;
-	const uint8_t *packet = super->packet;
-	bool is4 = packet[0] >> 4 == 4;
+	uint32_t mtu = device->mtu, of_route = 0;
+	bool is4;
 
-	if (length < mtu && ((length + 15) & ~15u) > mtu) {
-		of_route = route_mtu(&worker->route, packet + (is4 ? 16 : 24), is4 ? 4 : 16,
-				     worker->device->epoch);
-		if (of_route && of_route < mtu)
-			mtu = of_route < length ? length : of_route;
-	}
+	if (length >= mtu || ((length + 15) & ~15u) <= mtu)
+		return padding_for(length, mtu);
+	if (device->abroad)
+		return 0;
+	is4 = packet[0] >> 4 == 4;
+	of_route = route_mtu(route, packet + (is4 ? 16 : 24), is4 ? 4 : 16, device->epoch);
+	if (of_route && of_route < mtu)
+		mtu = of_route < length ? length : of_route;
 	return padding_for(length, mtu);
 }
 
 static uint32_t seal_one(struct worker *worker, struct peer *peer, struct session *session,
-			 const struct super *super, uint32_t i, uint64_t counter)
+			 const struct super *super, uint32_t i, uint64_t counter,
+			 struct outer outer)
 {
 	uint32_t length = super_length(super, i);
-	uint32_t padding = padding_of(worker, super, length);
+	uint32_t padding = packet_padding(worker->device, &worker->route, super->packet, length);
 	uint8_t *text = outbox_text(&worker->outbox, length + padding);
 
 	super_write(super, i, text);
 	memset(text + length, 0, padding);
-	outbox_add(&worker->outbox, peer, session, counter, length + padding, outer_tos(text));
+	outbox_add(&worker->outbox, peer, session, counter, length + padding, outer);
 	return length + padding + DATA_OVERHEAD_BYTES;
 }
 
@@ -77,19 +122,20 @@ static void after_sending(struct worker *worker, struct peer *peer, struct sessi
 		device_notice(worker->device, peer, notices);
 }
 
-static void send_super(struct worker *worker, struct peer *peer, const struct super *super)
+static void send_super(struct worker *worker, struct peer *peer, const struct super *super,
+		       struct outer outer)
 {
 	struct session *session = peer->slots.current;
 	uint64_t counter, bytes = 0;
 
 	if (!session || !session_take_counters(session, super->count, worker->now_ns, &counter)) {
-		stage_all(peer, super);
+		stage_all(peer, super, outer);
 		if (!peer->initiated_ns || worker->now_ns >= peer->initiated_ns + REKEY_TIMEOUT_NS)
 			device_notice(worker->device, peer, NOTICE_HANDSHAKE);
 		return;
 	}
 	for (uint32_t i = 0; i < super->count; i++)
-		bytes += seal_one(worker, peer, session, super, i, counter + i);
+		bytes += seal_one(worker, peer, session, super, i, counter + i, outer);
 	after_sending(worker, peer, session, bytes);
 }
 
@@ -97,6 +143,7 @@ static void carry(struct worker *worker, const struct virtio_net_hdr *header, ui
 		  uint32_t length)
 {
 	struct super super;
+	struct outer outer;
 	struct peer *peer;
 
 	if (super_open(&super, header, packet, length)) {
@@ -110,12 +157,15 @@ static void carry(struct worker *worker, const struct virtio_net_hdr *header, ui
 		icmp_unreachable(worker, packet, length);
 		return;
 	}
-	send_super(worker, peer, &super);
+	if (!outer_of(packet, length, &outer))
+		count_drop(worker->device, DROP_LOOPED);
+	else
+		send_super(worker, peer, &super, outer);
 }
 
 bool transmit_batch(struct worker *worker)
 {
-	const struct device *device = worker->device;
+	struct device *device = worker->device;
 	size_t header_bytes = device->tun.header ? sizeof(struct virtio_net_hdr) : 0;
 	struct virtio_net_hdr header = {};
 	bool more = true;
@@ -125,6 +175,8 @@ bool transmit_batch(struct worker *worker)
 
 		if (got <= (ssize_t)header_bytes) {
 			more = false;
+			if (got < 0 && errno == EBADFD)
+				worker_lost_device(worker);
 			break;
 		}
 		if (!device->up)

@@ -68,23 +68,16 @@ static int add_queue(struct tun *tun, int flags)
 	return 0;
 }
 
-static int learn_index(struct tun *tun)
-{
-	struct ifreq about = named(tun);
-	int err = ask(SIOCGIFINDEX, &about);
-
-	if (!err)
-		tun->ifindex = about.ifr_ifindex;
-	return err;
-}
-
 static int set_defaults(struct tun *tun)
 {
 	struct ifreq about = named(tun);
 
+	int err;
+
 	about.ifr_mtu = TUN_DEFAULT_MTU;
-	if (ask(SIOCSIFMTU, &about))
-		return -errno;
+	err = ask(SIOCSIFMTU, &about);
+	if (err)
+		return err;
 	about = named(tun);
 	about.ifr_qlen = QUEUE_PACKETS;
 	return ask(SIOCSIFTXQLEN, &about);
@@ -94,14 +87,14 @@ int tun_open(struct tun *ret, const char *name, int queues)
 {
 	int flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | (queues > 1 ? IFF_MULTI_QUEUE : 0),
 	    err = 0;
-	struct tun tun = {.header = true, .owned = true};
+	struct tun tun = {.header = true};
 
 	if (strlen(name) >= sizeof(tun.name) || strchr(name, '/') || !*name)
 		return -EINVAL;
 	strcpy(tun.name, name);
 	for (int i = 0; i < queues && i < TUN_QUEUES_MAX && !err; i++)
 		err = add_queue(&tun, flags);
-	err = err ?: learn_index(&tun) ?: set_defaults(&tun);
+	err = err ?: set_defaults(&tun);
 	if (err)
 		tun_close(&tun);
 	else
@@ -113,7 +106,6 @@ int tun_adopt(struct tun *ret, int fd)
 {
 	struct tun tun = {};
 	struct ifreq about = {};
-	int err;
 
 	if (ioctl(fd, TUNGETIFF, &about))
 		return -errno;
@@ -125,10 +117,8 @@ int tun_adopt(struct tun *ret, int fd)
 	tun.header = about.ifr_flags & IFF_VNET_HDR;
 	offer_offloads(&tun, fd);
 	tun.fds[tun.count++] = fd;
-	err = learn_index(&tun);
-	if (!err)
-		*ret = tun;
-	return err;
+	*ret = tun;
+	return 0;
 }
 
 void tun_close(struct tun *tun)
@@ -136,24 +126,4 @@ void tun_close(struct tun *tun)
 	for (int i = 0; i < tun->count; i++)
 		close(tun->fds[i]);
 	tun->count = 0;
-}
-
-int tun_mtu(const struct tun *tun, uint32_t *ret)
-{
-	struct ifreq about = named(tun);
-	int err = ask(SIOCGIFMTU, &about);
-
-	if (!err)
-		*ret = about.ifr_mtu;
-	return err;
-}
-
-int tun_is_up(const struct tun *tun, bool *ret)
-{
-	struct ifreq about = named(tun);
-	int err = ask(SIOCGIFFLAGS, &about);
-
-	if (!err)
-		*ret = about.ifr_flags & IFF_UP;
-	return err;
 }

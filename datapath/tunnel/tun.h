@@ -4,6 +4,7 @@
 
 #include <linux/virtio_net.h>
 #include <net/if.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -15,7 +16,7 @@ struct tun {
 	int ifindex;
 	bool header;	   /* packets come and go with a virtio_net_hdr */
 	bool udp_segments; /* the kernel takes and gives UDP in segments */
-	bool owned;	   /* we made it */
+	atomic_bool gone;  /* a worker has found that there is no device any more */
 	int count;
 	int fds[16];
 };
@@ -28,9 +29,5 @@ int tun_open(struct tun *ret, const char *name, int queues);
 /* A TUN that somebody else has opened for us. */
 int tun_adopt(struct tun *ret, int fd);
 void tun_close(struct tun *tun);
-
-/* As it is now. */
-int tun_mtu(const struct tun *tun, uint32_t *ret);
-int tun_is_up(const struct tun *tun, bool *ret);
 
 #endif

@@ -80,6 +80,13 @@ void worker_watch_sockets(struct worker *worker)
 		watch(worker, sockets->fd6, FROM_SOCKET6);
 }
 
+void worker_lost_device(struct worker *worker)
+{
+	epoll_ctl(worker->epoll, EPOLL_CTL_DEL, worker->tun_fd, NULL);
+	atomic_store(&worker->device->tun.gone, true);
+	device_wake(worker->device);
+}
+
 /* xorshift: the jitter need not be a secret. */
 uint32_t worker_jitter_ms(struct worker *worker)
 {

@@ -68,6 +68,9 @@ bool transmit_batch(struct worker *worker);
 /* receive.c: likewise from a socket. */
 bool receive_batch(struct worker *worker, int fd);
 
+/* The device is no more: no more is read from it, and the control thread is told. */
+void worker_lost_device(struct worker *worker);
+
 uint32_t worker_jitter_ms(struct worker *worker);
 struct peer *worker_find(struct worker *worker, const uint8_t *address, uint8_t bytes);
 
@@ -83,5 +86,9 @@ static inline uint32_t padding_for(uint32_t length, uint32_t mtu)
 		padded = mtu;
 	return padded - last;
 }
+
+/* The same for this packet, within what its inner route takes. `route` is the caller's own. */
+uint32_t packet_padding(const struct device *device, struct route *route, const uint8_t *packet,
+			uint32_t length);
 
 #endif

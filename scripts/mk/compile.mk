@@ -6,10 +6,10 @@ compile_tests = $(addprefix $(BUILD)/tests/unit/test_,$(compile_names))
 bench_compile = $(BUILD)/tests/bench/bench-compile
 
 $(compile_tests): %: %.o $(BUILD)/tests/unit/compile_case.o $(think)
-	$(CC) $(LDFLAGS) $^ -lcmocka -lyaml -lxxhash -lm -o $@
+	$(CC) $(LDFLAGS) $^ -lcmocka $(policy_libs) -lxxhash -o $@
 
 $(bench_compile): $(bench_compile).o $(think)
-	$(CC) $(LDFLAGS) $^ -lyaml -lxxhash -lm -o $@
+	$(CC) $(LDFLAGS) $^ $(policy_libs) -lxxhash -o $@
 
 check-unit:: $(compile_tests)
 	@for test in $(compile_tests); do $$test || exit 1; done

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 # The reading of the documents: its tests, golden errors, fuzzing.
 
-policy_libs  = -lyaml -lm
+policy_libs  = -lyaml -lseccomp -lcap-ng -lm
 policy_room  = $(call room,control/policy control/util)
-policy_tests = $(addprefix $(BUILD)/tests/unit/,test_config test_golden test_hostile test_policies)
+policy_tests = $(addprefix $(BUILD)/tests/unit/,test_config test_golden test_hostile test_policies test_tracing)
 
 $(policy_tests): %: %.o $(policy_room)
 	$(CC) $(LDFLAGS) $^ $(policy_libs) -lcmocka -o $@

@@ -13,7 +13,7 @@ property_objects = $(call room,tests/property) $(think) $(addprefix $(BUILD)/con
 $(BUILD)/tests/property/checkpoint.o: CPPFLAGS += -I$(BUILD)
 
 $(property): $(property_objects)
-	$(CC) $(LDFLAGS) $^ -lbpf -lyaml -lxxhash -lcap-ng -o $@
+	$(CC) $(LDFLAGS) $^ -lbpf -lyaml -lxxhash -lcap-ng -lseccomp -o $@
 
 # Left behind for a replay: `property --checkpoint DIRECTORY` takes a single batch too.
 check-property:: $(property)

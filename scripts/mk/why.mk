@@ -6,7 +6,7 @@ why_tests = $(addprefix $(BUILD)/tests/unit/test_,lint difference)
 $(addsuffix .o,$(why_tests)) $(BUILD)/tests/lib/compiled.o: CPPFLAGS += -Itests/lib
 
 $(why_tests): %: %.o $(BUILD)/tests/lib/compiled.o $(think)
-	$(CC) $(LDFLAGS) $^ -lcmocka -lyaml -lxxhash -lm -o $@
+	$(CC) $(LDFLAGS) $^ -lcmocka $(policy_libs) -lxxhash -o $@
 
 check-unit:: $(why_tests)
 	@for test in $(why_tests); do ./$$test || exit 1; done

@@ -31,6 +31,9 @@ static void check_config(const struct config *config)
 		    (!policy->applies[CHQ_INGRESS] && !policy->applies[CHQ_EGRESS]))
 			abort();
 	}
+	for (size_t i = 0; i < config->n_tracing; i++)
+		if (!*config->tracing[i].name || !config->tracing[i].n_hooks)
+			abort();
 	for (size_t i = 0; i < config->n_endpoints; i++)
 		if (!config->endpoints[i].n_prefixes || !config->endpoints[i].labels.count)
 			abort();

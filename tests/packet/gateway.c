@@ -391,6 +391,14 @@ static uint32_t tick_now(void)
 	return ((uint64_t)now.tv_sec * 1000000000 + now.tv_nsec) >> CHQ_TICK_SHIFT;
 }
 
+static uint64_t own_bit(const char *addr)
+{
+	struct chq_addr key;
+
+	addr_read(addr, &key);
+	return CHQ_OWN_BIT(key.word_be[0] ^ key.word_be[1] ^ key.word_be[2] ^ key.word_be[3]);
+}
+
 static void config_default(struct chq_config *config)
 {
 	*config = (struct chq_config){
@@ -407,6 +415,7 @@ static void config_default(struct chq_config *config)
 		.reject_budget = 100,
 		.oneway_budget = 100,
 		.pickup_until_tick = tick_now() - 1,
+		.own_filter = own_bit(OWN) | own_bit(OWN_WAN) | own_bit(OWN6) | own_bit(OWN_LL),
 	};
 }
 

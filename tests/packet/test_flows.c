@@ -403,6 +403,22 @@ static void test_older_generation_keeps_off(void **state)
 	assert_int_equal(CHQ_FLOW_GENERATION(flow.verdict), 9);
 }
 
+/* The same for a denial, which is no proven flow. */
+static void test_older_generation_keeps_denials(void **state)
+{
+	static const struct step steps[] = {
+		{"denied by 9", AT(LAN), OPEN(S, .seq = 1), CHQ_DROP_NO_RULE, IS(DROP),
+		 .flip_close = 9},
+		{"a straggler that read 8", AT(LAN), OPEN(S, .seq = 1), CHQ_DROP_NO_RULE, IS(DROP),
+		 .flip = 8},
+	};
+	struct chq_flow flow;
+
+	WALK(state, steps);
+	assert_true(gateway_flow(*state, false, false, &flow));
+	assert_int_equal(CHQ_FLOW_GENERATION(flow.verdict), 9);
+}
+
 static void test_moves(void **state)
 {
 	static const struct step steps[] = {
@@ -592,6 +608,7 @@ int main(void)
 		cmocka_unit_test_setup(test_reload_denies, gateway_setup),
 		cmocka_unit_test_setup(test_reload_reaches_unproven, gateway_setup),
 		cmocka_unit_test_setup(test_older_generation_keeps_off, gateway_setup),
+		cmocka_unit_test_setup(test_older_generation_keeps_denials, gateway_setup),
 		cmocka_unit_test_setup(test_moves, gateway_setup),
 		cmocka_unit_test_setup(test_first_reply_is_guarded, gateway_setup),
 		cmocka_unit_test_setup(test_pick_up, gateway_setup),

@@ -114,4 +114,4 @@ befriend() {
 		allowed-ips 192.168.241.1/32,fd00::1/128 endpoint "$to_a"
 }
 
-pings() { on "$1" ping -n -q -c "${3:-1}" -W "${4:-2}" -i 0.2 "$2"; }
+pings() { on "$1" ping -n -q -c "${3:-1}" -W "${4:-2}" -i 0.2 "${@:5}" "$2"; }
