@@ -25,15 +25,15 @@ static void stop(struct control *control, const char *why)
 
 static void plan(struct control *control)
 {
-	uint64_t now_ns = now_boot_ns(), next_ns = handshake_timers(control->device, now_ns),
-		 wait_us;
+	uint64_t now_ns = device_now(control->device),
+		 next_ns = handshake_timers(control->device, now_ns), wait_us;
 	struct timeval wait;
 
 	if (!next_ns) {
 		event_del(control->timer);
 		return;
 	}
-	now_ns = now_boot_ns();
+	now_ns = device_now(control->device);
 	wait_us = next_ns > now_ns ? (next_ns - now_ns) / 1000 + 1 : 0;
 	wait = (struct timeval){.tv_sec = (time_t)(wait_us / 1000000),
 				.tv_usec = (long)(wait_us % 1000000)};

@@ -7,12 +7,17 @@
 #include "handshake.h"
 #include "worker.h"
 
-uint64_t now_boot_ns(void)
+static uint64_t boot_ns(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+static void wall(struct timespec *ret)
+{
+	clock_gettime(CLOCK_REALTIME, ret);
 }
 
 static uint32_t random_index(void)
@@ -22,6 +27,8 @@ static uint32_t random_index(void)
 	crypt_random(&number, sizeof(number));
 	return number;
 }
+
+const struct sources system_sources = {boot_ns, wall, crypt_random, random_index};
 
 /* ---- life ---- */
 
@@ -39,11 +46,13 @@ static int make_workers(struct device *device)
 	return err;
 }
 
-int device_init(struct device *device, const struct tun *tun, const struct aead_kind *kind)
+int device_init(struct device *device, const struct tun *tun, const struct aead_kind *kind,
+		const struct sources *sources)
 {
 	int err;
 
 	memset(device, 0, sizeof(*device));
+	device->sources = sources;
 	device->tun = *tun;
 	device->mtu = TUN_DEFAULT_MTU;
 	device->epoch = device->generation = 1;
@@ -61,7 +70,7 @@ int device_init(struct device *device, const struct tun *tun, const struct aead_
 	err = aead_make(&device->aead, kind);
 	return err
 	    ?: route_init(&device->route)
-	    ?: index_init(&device->indices, random_index)
+	    ?: index_init(&device->indices, sources->index)
 	    ?: outbox_init(&device->outbox, &device->sockets[0], &device->epoch, &device->aead)
 	    ?: make_workers(device);
 }
@@ -389,7 +398,7 @@ void device_down(struct device *device)
 		timers_stop(&peer->timers);
 		heap_place(&device->heap, &peer->timers);
 		device_forget_sessions(device, peer);
-		staged_free(peer_take_staged(peer));
+		staged_free(peer_take_staged(peer, NULL));
 		peer->initiated_ns = 0;
 	}
 	device_resume(device);

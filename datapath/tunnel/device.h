@@ -36,12 +36,23 @@ enum drop_reason {
 			"lost", "looped"                                                           \
 	}
 
+/* What is never the same twice. A test gives its own, and then all of it is. */
+struct sources {
+	uint64_t (*boot_ns)(void); /* CLOCK_BOOTTIME: a suspended machine grows older too */
+	void (*wall)(struct timespec *ret);
+	void (*random)(void *ret, size_t bytes);
+	uint32_t (*index)(void);
+};
+
+extern const struct sources system_sources;
+
 /*
  * Everything of one tunnel. The control thread is the only one that changes it, and only
  * while it holds the workers still (device_halt); workers read it while they carry a
  * batch. What both change is atomic or has a lock of its own.
  */
 struct device {
+	const struct sources *sources;
 	struct noise_self self;
 	struct cookie_checker checker;
 	struct limiter limiter;
@@ -87,12 +98,18 @@ struct device {
 	_Atomic uint64_t dropped[DROP_REASONS];
 };
 
+static inline uint64_t device_now(const struct device *device)
+{
+	return device->sources->boot_ns();
+}
+
 static inline void count_drop(struct device *device, enum drop_reason reason)
 {
 	atomic_fetch_add_explicit(&device->dropped[reason], 1, memory_order_relaxed);
 }
 
-int device_init(struct device *device, const struct tun *tun, const struct aead_kind *kind);
+int device_init(struct device *device, const struct tun *tun, const struct aead_kind *kind,
+		const struct sources *sources);
 void device_drop(struct device *device);
 
 /* Between these two no worker reads anything; they may be nested. */
@@ -130,7 +147,5 @@ void device_down(struct device *device);
 /* A peer's sessions and handshake end here; keys are wiped. */
 void device_forget_sessions(struct device *device, struct peer *peer);
 void device_free_session(struct device *device, struct session *session);
-
-uint64_t now_boot_ns(void);
 
 #endif

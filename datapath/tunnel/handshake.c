@@ -2,7 +2,6 @@
 #include "handshake.h"
 
 #include <errno.h>
-#include <sodium.h>
 
 #include "worker.h"
 
@@ -13,9 +12,12 @@ static const struct outer handshake_outer = {.tos = 0x88};
 #define LOADED_FOR_NS NS_PER_S
 #define WORK_NS	      NS_PER_MS
 
-static uint32_t jitter_ms(void)
+static uint32_t jitter_ms(const struct device *device)
 {
-	return randombytes_uniform(JITTER_MS);
+	uint32_t number;
+
+	device->sources->random(&number, sizeof(number));
+	return number % JITTER_MS;
 }
 
 static void look_again(struct device *device, struct peer *peer, bool earlier)
@@ -49,7 +51,7 @@ static void fresh_timestamp(struct device *device, uint8_t *ret)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
+	device->sources->wall(&now);
 	noise_timestamp(ret, now.tv_sec, now.tv_nsec);
 	if (memcmp(ret, device->last_timestamp, TIMESTAMP_BYTES) <= 0) {
 		memcpy(ret, device->last_timestamp, TIMESTAMP_BYTES);
@@ -72,7 +74,7 @@ static int make_initiation(struct device *device, struct peer *peer, struct mess
 			index_remove(&device->indices, peer->noise.local_index);
 		peer->has_handshake_index = false;
 		number = index_fresh(&device->indices);
-		crypt_random(ephemeral, sizeof(ephemeral));
+		device->sources->random(ephemeral, sizeof(ephemeral));
 		crypt_clamp(ephemeral);
 		fresh_timestamp(device, timestamp);
 		err = noise_initiate(&peer->noise, &device->self, ephemeral, number, timestamp,
@@ -90,7 +92,7 @@ static int make_initiation(struct device *device, struct peer *peer, struct mess
 void handshake_initiate(struct device *device, struct peer *peer, bool retry)
 {
 	struct message_initiation message;
-	uint64_t now_ns = now_boot_ns();
+	uint64_t now_ns = device_now(device);
 	bool earlier;
 
 	if (!retry)
@@ -103,7 +105,7 @@ void handshake_initiate(struct device *device, struct peer *peer, bool retry)
 	cookie_add_macs(&peer->jar, (uint8_t *)&message, sizeof(message), now_ns);
 	earlier = timers_any_sent(&peer->timers, now_ns);
 	send_to_peer(device, peer, &message, sizeof(message));
-	earlier |= timers_initiation_sent(&peer->timers, now_ns, jitter_ms());
+	earlier |= timers_initiation_sent(&peer->timers, now_ns, jitter_ms(device));
 	look_again(device, peer, earlier);
 }
 
@@ -130,7 +132,7 @@ static void send_staged_with(struct device *device, struct peer *peer, struct st
 	atomic_fetch_add(&peer->sent_bytes, bytes);
 	earlier = timers_any_sent(&peer->timers, now_ns);
 	if (data)
-		earlier |= timers_data_sent(&peer->timers, now_ns, jitter_ms());
+		earlier |= timers_data_sent(&peer->timers, now_ns, jitter_ms(device));
 	look_again(device, peer, earlier);
 	staged_free(staged);
 }
@@ -138,20 +140,18 @@ static void send_staged_with(struct device *device, struct peer *peer, struct st
 void handshake_send_staged(struct device *device, struct peer *peer)
 {
 	struct session *session = peer->slots.current;
-	uint64_t now_ns = now_boot_ns(), counter;
+	uint64_t now_ns = device_now(device), counter;
 	struct staged *staged;
-	uint32_t count = 0;
+	uint32_t count;
 
 	if (!device->up || !peer->staged_first)
 		return;
-	if (!session || !session_take_counters(session, STAGED_MAX + 1, now_ns, &counter)) {
+	staged = peer_take_staged(peer, &count);
+	if (!session || !session_take_counters(session, count, now_ns, &counter)) {
+		peer_stage_again(peer, staged, count);
 		handshake_initiate(device, peer, false);
 		return;
 	}
-	staged = peer_take_staged(peer);
-	for (struct staged *one = staged; one; one = one->next)
-		count++;
-	/* Counters that are not used are only skipped; they may not be given back. */
 	send_staged_with(device, peer, staged, session, counter, now_ns);
 	if (session_wants_rekey_sending(session, now_ns))
 		handshake_initiate(device, peer, false);
@@ -187,7 +187,7 @@ static void begin_session(struct device *device, struct peer *peer, struct sessi
 	memcpy(session->receive_key, keys->receive, KEY_BYTES);
 	crypt_wipe(keys, sizeof(*keys));
 	session->peer = peer;
-	session->born_ns = now_boot_ns();
+	session->born_ns = device_now(device);
 	session->local_index = peer->noise.local_index;
 	session->remote_index = peer->noise.remote_index;
 	session->initiator = initiator;
@@ -198,12 +198,12 @@ static void begin_session(struct device *device, struct peer *peer, struct sessi
 	look_again(device, peer, timers_session_derived(&peer->timers, session->born_ns));
 }
 
-static void handshake_complete(struct peer *peer)
+static void handshake_complete(struct device *device, struct peer *peer)
 {
 	timers_handshake_complete(&peer->timers);
 	peer->retries = 0;
 	peer->last_minute = false;
-	clock_gettime(CLOCK_REALTIME, &peer->handshake_at);
+	device->sources->wall(&peer->handshake_at);
 }
 
 static void heard_from(struct device *device, struct peer *peer, const struct handshake *in,
@@ -227,7 +227,7 @@ static int respond(struct device *device, struct peer *peer, struct message_resp
 		if (peer->has_handshake_index)
 			index_remove(&device->indices, peer->noise.local_index);
 		peer->has_handshake_index = false;
-		crypt_random(ephemeral, sizeof(ephemeral));
+		device->sources->random(ephemeral, sizeof(ephemeral));
 		crypt_clamp(ephemeral);
 		err = noise_respond(&peer->noise, ephemeral, index_fresh(&device->indices), ret,
 				    &keys);
@@ -288,7 +288,7 @@ static int accept_response(struct device *device, struct peer *peer, const struc
 	/* What waited goes before what the workers will read next. */
 	if (!err) {
 		heard_from(device, peer, in, now_ns);
-		handshake_complete(peer);
+		handshake_complete(device, peer);
 		handshake_send_keepalive(device, peer);
 	}
 	device_resume(device);
@@ -321,7 +321,7 @@ static void send_cookie(struct device *device, struct handshake *in,
 	uint8_t nonce[XNONCE_BYTES];
 	struct message_cookie reply;
 
-	crypt_random(nonce, sizeof(nonce));
+	device->sources->random(nonce, sizeof(nonce));
 	cookie_reply(&device->checker, get_le32(in->bytes + 4), in->bytes, in->length, source,
 		     nonce, &reply);
 	outbox_send_one(&device->sockets[0], &in->from, device->epoch, handshake_outer, &reply,
@@ -335,7 +335,7 @@ static void refresh_secret(struct device *device, uint64_t now_ns)
 
 	if (!cookie_secret_old(&device->checker, now_ns))
 		return;
-	crypt_random(secret, sizeof(secret));
+	device->sources->random(secret, sizeof(secret));
 	cookie_set_secret(&device->checker, secret, now_ns);
 	crypt_wipe(secret, sizeof(secret));
 }
@@ -371,7 +371,7 @@ static void take(struct device *device, struct handshake *in, uint64_t now_ns, b
 
 bool handshake_work(struct device *device)
 {
-	uint64_t start_ns = now_boot_ns(), now_ns = start_ns;
+	uint64_t start_ns = device_now(device), now_ns = start_ns;
 	uint32_t left = 0;
 	struct handshake in;
 
@@ -380,7 +380,7 @@ bool handshake_work(struct device *device)
 			device->loaded_ns = now_ns;
 		take(device, &in, now_ns,
 		     device->loaded_ns && now_ns < device->loaded_ns + LOADED_FOR_NS);
-		now_ns = now_boot_ns();
+		now_ns = device_now(device);
 	}
 	return left;
 }
@@ -390,7 +390,7 @@ bool handshake_work(struct device *device)
 static void retransmit(struct device *device, struct peer *peer, uint64_t now_ns)
 {
 	if (peer->retries > RETRIES_MAX) {
-		staged_free(peer_take_staged(peer));
+		staged_free(peer_take_staged(peer, NULL));
 		if (!peer->timers.due_ns[TIMER_FORGET])
 			timers_session_derived(&peer->timers, now_ns);
 		return;
@@ -438,7 +438,7 @@ static void confirm(struct device *device, struct peer *peer)
 	device_halt(device);
 	if (peer->slots.next && peer->slots.next->heard) {
 		device_free_session(device, slots_confirm(&peer->slots));
-		handshake_complete(peer);
+		handshake_complete(device, peer);
 		handshake_send_staged(device, peer);
 	}
 	device_resume(device);
@@ -451,7 +451,7 @@ static void answer(struct device *device, struct peer *peer, uint32_t what)
 	if (what & NOTICE_CONFIRMED)
 		confirm(device, peer);
 	if (what & NOTICE_HANDSHAKE) {
-		if (current && session_wants_rekey_receiving(current, now_boot_ns()))
+		if (current && session_wants_rekey_receiving(current, device_now(device)))
 			peer->last_minute = true;
 		handshake_initiate(device, peer, false);
 	}

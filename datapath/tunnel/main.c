@@ -196,7 +196,7 @@ static int carry(const struct tun *tun, int listen_fd, const char *path,
 
 	if (!device)
 		return -ENOMEM;
-	err = device_init(device, tun, aead);
+	err = device_init(device, tun, aead, &system_sources);
 	if (err) {
 		device_drop(device);
 		return err;

@@ -57,17 +57,37 @@ void peer_stage(struct peer *peer, const uint8_t *packet, uint32_t length, struc
 	staged_free(oldest);
 }
 
-struct staged *peer_take_staged(struct peer *peer)
+struct staged *peer_take_staged(struct peer *peer, uint32_t *count)
 {
 	struct staged *first;
 
 	pthread_spin_lock(&peer->lock);
 	first = peer->staged_first;
+	if (count)
+		*count = peer->staged_count;
 	peer->staged_first = NULL;
 	peer->staged_last = &peer->staged_first;
 	peer->staged_count = 0;
 	pthread_spin_unlock(&peer->lock);
 	return first;
+}
+
+void peer_stage_again(struct peer *peer, struct staged *staged, uint32_t count)
+{
+	struct staged **last = &staged;
+
+	while (*last)
+		last = &(*last)->next;
+	pthread_spin_lock(&peer->lock);
+	if (count + peer->staged_count <= STAGED_MAX) {
+		*last = peer->staged_first;
+		if (!peer->staged_first)
+			peer->staged_last = last;
+		peer->staged_first = give(staged);
+		peer->staged_count += count;
+	}
+	pthread_spin_unlock(&peer->lock);
+	staged_free(staged);
 }
 
 struct endpoint peer_endpoint(struct peer *peer)

@@ -65,7 +65,12 @@ void peer_free(struct vault *vault, struct peer *peer);
 
 /* Keeps a packet until there is a session; the oldest of too many goes. */
 void peer_stage(struct peer *peer, const uint8_t *packet, uint32_t length, struct outer outer);
-struct staged *peer_take_staged(struct peer *peer);
+
+/* All that is kept, the oldest first; *count (or NULL): how many. */
+struct staged *peer_take_staged(struct peer *peer, uint32_t *count);
+
+/* What was taken goes before what has come since, as far as there is room. */
+void peer_stage_again(struct peer *peer, struct staged *staged, uint32_t count);
 void staged_free(struct staged *staged);
 
 struct endpoint peer_endpoint(struct peer *peer);

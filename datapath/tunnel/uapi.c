@@ -248,7 +248,7 @@ static int set_keepalive(struct uapi *uapi, const char *value)
 	if (err)
 		return err;
 	uapi->keepalive_began = seconds && !timers->persistent_s;
-	timers_set_persistent(timers, seconds, now_boot_ns());
+	timers_set_persistent(timers, seconds, device_now(uapi->device));
 	heap_place(&uapi->device->heap, timers);
 	return 0;
 }

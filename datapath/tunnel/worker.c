@@ -121,7 +121,7 @@ static bool turn(struct worker *worker, enum source source)
 	bool more;
 
 	device_enter(worker->device, &worker->lock);
-	worker->now_ns = now_boot_ns();
+	worker->now_ns = device_now(worker->device);
 	if (source == FROM_TUN)
 		more = transmit_batch(worker);
 	else if (source == FROM_SOCKET4)

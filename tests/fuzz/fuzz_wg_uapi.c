@@ -23,6 +23,7 @@ static void make_device(void)
 {
 	if (crypt_start() || index_init(&device.indices, counting))
 		abort();
+	device.sources = &system_sources;
 	device.epoch = device.generation = 1;
 	device.wake = -1;
 	vault_init(&device.peer_vault, sizeof(struct peer));
