@@ -56,13 +56,18 @@ $(BUILD)/tests/tunnel/flood: $(BUILD)/tests/tunnel/flood.o $(tunnel_core)
 # ---- fuzzing ----
 
 tunnel_fuzzers = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_wg_*.c))
+tunnel_fuzz_flags = -D_GNU_SOURCE -std=gnu11 -g -O1 -MMD -MP -fno-sanitize-recover=all
+tunnel_fuzz_core = $(patsubst %.c,$(BUILD)/fuzz/%.o,$(filter-out datapath/tunnel/main.c,$(wildcard datapath/tunnel/*.c)) \
+	tests/tunnel/world.c)
 TUNNEL_FUZZ_SECONDS ?= 20
 
-$(BUILD)/tests/fuzz/fuzz_wg_%: tests/fuzz/fuzz_wg_%.c $(wildcard datapath/tunnel/*.[ch])
+$(BUILD)/fuzz/%.o: %.c
 	@mkdir -p $(@D)
-	$(CLANG) -D_GNU_SOURCE -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		$< $(filter-out datapath/tunnel/main.c,$(wildcard datapath/tunnel/*.c)) \
-		-lsodium -lcrypto -levent_core -lseccomp -lcap-ng -lpthread -o $@
+	$(CLANG) $(tunnel_fuzz_flags) $(tunnel_flags) -fsanitize=fuzzer-no-link,address,undefined -c $< -o $@
+
+$(BUILD)/tests/fuzz/fuzz_wg_%: $(BUILD)/fuzz/tests/fuzz/fuzz_wg_%.o $(tunnel_fuzz_core)
+	@mkdir -p $(@D)
+	$(CLANG) -fsanitize=fuzzer,address,undefined $^ $(tunnel_libs) -lcmocka -o $@
 
 fuzz-tunnel: $(addprefix $(BUILD)/tests/fuzz/,$(tunnel_fuzzers))
 	@for name in $(tunnel_fuzzers); do \
@@ -72,6 +77,16 @@ fuzz-tunnel: $(addprefix $(BUILD)/tests/fuzz/,$(tunnel_fuzzers))
 	done
 
 fuzz:: fuzz-tunnel
+
+# A few seconds of each, one line of TAP.
+check-unit:: $(addprefix $(BUILD)/tests/fuzz/,$(tunnel_fuzzers))
+	@n=0; failed=0; for name in $(tunnel_fuzzers); do \
+		n=$$((n + 1)); log=$(BUILD)/tests/fuzz/$$name.log; mkdir -p $(BUILD)/tests/fuzz/corpus-$$name; \
+		if $(BUILD)/tests/fuzz/$$name -max_total_time=4 -timeout=10 -artifact_prefix=$(BUILD)/tests/fuzz/ \
+			$(BUILD)/tests/fuzz/corpus-$$name >$$log 2>&1; then \
+			echo "ok $$n - $$name: $$(sed -n 's/^Done \([0-9]*\) runs.*/\1/p' $$log) runs"; \
+		else tail -40 $$log; echo "not ok $$n - $$name"; failed=1; fi; \
+	done; exit $$failed
 
 .PHONY: fuzz-tunnel
 
