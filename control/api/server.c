@@ -29,6 +29,8 @@
 struct api_stream {
 	struct api_server *server;
 	struct evhttp_request *http;
+	const struct api_channel *channel; /* NULL: of api_stream_send() */
+	void *filter;
 	uint64_t lost;
 	LIST_ENTRY(api_stream) entry;
 };
@@ -251,6 +253,8 @@ static void stream_forget(struct api_stream *stream)
 {
 	LIST_REMOVE(stream, entry);
 	stream->server->n_streams--;
+	if (stream->channel)
+		stream->channel->forget(stream->filter);
 	free(stream);
 }
 
@@ -274,7 +278,8 @@ static void stream_end(struct api_stream *stream)
 	stream_forget(stream);
 }
 
-void api_stream_start(struct api_request *request)
+/* NULL: it was refused. */
+static struct api_stream *stream_start(struct api_request *request)
 {
 	struct evhttp_connection *connection = evhttp_request_get_connection(request->http);
 	struct api_server *server = request->server;
@@ -283,12 +288,12 @@ void api_stream_start(struct api_request *request)
 	if (server->n_streams >= API_STREAMS) {
 		api_refuse(request, 503, "%d clients listen already, that is the most",
 			   API_STREAMS);
-		return;
+		return NULL;
 	}
 	stream = connection ? calloc(1, sizeof(*stream)) : NULL;
 	if (!stream) {
 		api_refuse(request, 503, "out of memory");
-		return;
+		return NULL;
 	}
 	stream->server = server;
 	stream->http = request->http;
@@ -299,6 +304,37 @@ void api_stream_start(struct api_request *request)
 	add_type(stream->http, CONTENT_TYPE_LINES);
 	evhttp_send_reply_start(stream->http, 200, "OK");
 	request_free(request);
+	return stream;
+}
+
+void api_stream_start(struct api_request *request)
+{
+	stream_start(request);
+}
+
+static void send_lines(struct api_stream *stream, const char *lines, size_t bytes)
+{
+	struct evbuffer *chunk = evbuffer_new();
+
+	if (chunk && evbuffer_add(chunk, lines, bytes) == 0)
+		evhttp_send_reply_chunk(stream->http, chunk);
+	if (chunk)
+		evbuffer_free(chunk);
+}
+
+void api_channel_start(struct api_request *request, const struct api_channel *channel, void *filter,
+		       const char *lines, size_t bytes)
+{
+	struct api_stream *stream = stream_start(request);
+
+	if (!stream) {
+		channel->forget(filter);
+		return;
+	}
+	stream->channel = channel;
+	stream->filter = filter;
+	if (bytes)
+		send_lines(stream, lines, bytes);
 }
 
 static void send_line(struct api_stream *stream, const char *line)
@@ -323,19 +359,48 @@ static void send_line(struct api_stream *stream, const char *line)
 	evbuffer_free(chunk);
 }
 
-void api_stream_send(struct api_server *server, const char *line)
+static bool is_for(const struct api_stream *stream, const struct api_channel *channel,
+		   const void *event)
+{
+	return stream->channel == channel && (!channel || channel->wants(stream->filter, event));
+}
+
+void api_channel_send(struct api_server *server, const struct api_channel *channel,
+		      const void *event, const char *line)
 {
 	struct api_stream *stream, *next;
 
 	for (stream = LIST_FIRST(&server->streams); stream; stream = next) {
 		next = LIST_NEXT(stream, entry);
-		send_line(stream, line);
+		if (is_for(stream, channel, event))
+			send_line(stream, line);
 	}
+}
+
+bool api_channel_wants(const struct api_server *server, const struct api_channel *channel,
+		       const void *event)
+{
+	const struct api_stream *stream;
+
+	LIST_FOREACH(stream, &server->streams, entry)
+	if (is_for(stream, channel, event))
+		return true;
+	return false;
+}
+
+void api_stream_send(struct api_server *server, const char *line)
+{
+	api_channel_send(server, NULL, NULL, line);
 }
 
 size_t api_streams(const struct api_server *server)
 {
-	return server->n_streams;
+	const struct api_stream *stream;
+	size_t count = 0;
+
+	LIST_FOREACH(stream, &server->streams, entry)
+	count += !stream->channel;
+	return count;
 }
 
 /* A socket that nobody answers on any more is ours to replace: the daemon holds the lock. */

@@ -3,6 +3,7 @@
 #define API_SERVER_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -50,5 +51,22 @@ void api_stream_start(struct api_request *request);
 /* To all who listen. What a slow reader misses is told him as {"lost":N}. */
 void api_stream_send(struct api_server *server, const char *line);
 size_t api_streams(const struct api_server *server);
+
+/*
+ * Streams of another subject, of which each reader has said what it wants. A line is made
+ * only when somebody wants it.
+ */
+struct api_channel {
+	bool (*wants)(const void *filter, const void *event);
+	void (*forget)(void *filter);
+};
+
+/* Takes the filter, also when it refuses. `lines` (of `bytes`) come before all others. */
+void api_channel_start(struct api_request *request, const struct api_channel *channel, void *filter,
+		       const char *lines, size_t bytes);
+bool api_channel_wants(const struct api_server *server, const struct api_channel *channel,
+		       const void *event);
+void api_channel_send(struct api_server *server, const struct api_channel *channel,
+		      const void *event, const char *line);
 
 #endif

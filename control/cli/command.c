@@ -34,6 +34,13 @@ static const struct known_option known[] = {
 	TEXT("sport", 's', sport),	   TEXT("confirm", 'c', confirm),
 	FLAG("follow", 'l', follow),	   FLAG("all", 'a', all),
 	FLAG("drops", 'x', drops),
+	FLAG("process", 'P', process),
+	FLAG("timestamps", 't', timestamps),
+	TEXT("since", 'S', since),
+	TEXT("policy", 'y', policy),
+	TEXT("binary", 'B', binary),
+	TEXT("pid", 'k', pid),
+	TEXT("event", 'e', event),
 };
 
 #define KNOWN (sizeof(known) / sizeof(known[0]))
@@ -92,7 +99,8 @@ static void show_usage(FILE *out, const char *path, const struct command *word)
 static bool output_known(const struct command *word, const char *output)
 {
 	return strcmp(output, "text") == 0 || strcmp(output, "json") == 0 ||
-	       (strcmp(output, "yaml") == 0 && strstr(word->arguments, "yaml"));
+	       (strcmp(output, "yaml") == 0 && strstr(word->arguments, "yaml")) ||
+	       (strcmp(output, "compact") == 0 && strstr(word->arguments, "compact"));
 }
 
 /* 0, or what the program ends with: asked for help (-1), wrong usage (2). */

@@ -11,12 +11,13 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
 struct arguments {
 	const char *run_dir;
 	const char *bpffs;
-	const char *output; /* "text", "json" or "yaml" */
+	const char *output; /* "text", "json", "yaml" or "compact" */
 	const char *file;
 	const char *in, *sport;
 	const char *confirm;
 	const char *from, *to, *dport, *proto, *icmp, *flows, *direction;
-	bool follow, all, drops;
+	const char *since, *policy, *binary, *pid, *event;
+	bool follow, all, drops, process, timestamps;
 	char **words; /* what is not an option */
 	int n_words;
 };

@@ -26,8 +26,29 @@ static int show_line(void *data, const char *text)
 	return fflush(stdout);
 }
 
+/* Options that say something about the other kind of events. */
+static int misplaced(const struct arguments *arguments)
+{
+	bool of_processes = arguments->since || arguments->policy || arguments->binary ||
+			    arguments->pid || arguments->event || arguments->timestamps;
+
+	if (!arguments->process && of_processes)
+		fputs("chasqui events: --since, --policy, --binary, --pid, --event and "
+		      "--timestamps go with --process\n",
+		      stderr);
+	else if (arguments->process && arguments->drops)
+		fputs("chasqui events: --drops does not go with --process\n", stderr);
+	else
+		return EXIT_DONE;
+	return EXIT_USAGE;
+}
+
 int follow_events(const struct arguments *arguments)
 {
+	if (misplaced(arguments))
+		return EXIT_USAGE;
+	if (arguments->process)
+		return follow_processes(arguments);
 	return listen_to(arguments, arguments->follow ? "/v1/events?follow=1" : "/v1/events",
 			 show_line, (void *)arguments);
 }

@@ -90,8 +90,11 @@ static const struct command words[] = {
 	{"detach", "PORT | --all",
 	 "Take the checkpoint off a port, or everything out of the kernel", detach_port,
 	 ASKS " all bpffs", 0, 1, NULL},
-	{"events", "[--follow] [--drops] [-o json]", "Print verdicts as they happen", follow_events,
-	 ASKS " follow drops", 0, 0, NULL},
+	{"events",
+	 "[--follow] [--drops | --process [--since TIME] [--policy NAME] [--binary PATH] "
+	 "[--pid PID] [--event KIND,...] [--timestamps]] [-o compact|json]",
+	 "Print verdicts, or what processes do, as they happen", follow_events,
+	 ASKS " follow drops process since policy binary pid event timestamps", 0, 0, NULL},
 	{"reasons", "[-o json]", "List every reason a packet passes or is dropped", show_reasons,
 	 "output", 0, 0, NULL},
 	{"version", "[-o json]", "Say which version this is", show_version, "output", 0, 0, NULL},

@@ -29,6 +29,7 @@ int attach_port(const struct arguments *arguments);
 int detach_port(const struct arguments *arguments);
 
 int follow_events(const struct arguments *arguments);
+int follow_processes(const struct arguments *arguments);
 
 int policy_validate(const struct arguments *arguments);
 int policy_explain(const struct arguments *arguments);

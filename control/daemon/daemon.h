@@ -22,6 +22,7 @@ struct change;
 struct watch;
 struct names;
 struct hits;
+struct processes;
 
 /* What the daemon itself has made live. Empty while the kernel enforces an earlier daemon's. */
 struct live {
@@ -57,6 +58,7 @@ struct daemon {
 	struct registry *identities;
 	struct names *names; /* what the numbers in events mean */
 	struct hits *hits;   /* of rules */
+	struct processes *processes;
 	struct live live;
 	struct addresses own;
 	struct recent recent;

@@ -19,6 +19,7 @@
 #include "daemon/notify.h"
 #include "daemon/ports.h"
 #include "daemon/privilege.h"
+#include "daemon/processes.h"
 #include "daemon/serve.h"
 #include "daemon/state.h"
 #include "daemon/worker.h"
@@ -105,6 +106,9 @@ static int start(struct daemon *daemon)
 	err = news_open(daemon);
 	if (err)
 		return fail(err, "news from the kernel");
+	err = processes_open(daemon);
+	if (err)
+		return fail(err, "processes");
 	err = privilege_drop();
 	if (err)
 		log_warn("capabilities could not be given up: %s", strerror(-err));
@@ -121,6 +125,7 @@ static void stop(struct daemon *daemon)
 	changes_drop(daemon);
 	confirm_close(daemon);
 	news_close(daemon);
+	processes_close(daemon);
 	names_close(daemon->names);
 	hits_close(daemon);
 	datapath_close(daemon->datapath);

@@ -13,6 +13,7 @@
 #include "daemon/folder.h"
 #include "daemon/hits.h"
 #include "daemon/ports.h"
+#include "daemon/processes.h"
 #include "daemon/recent.h"
 #include "daemon/show.h"
 #include "daemon/trace.h"
@@ -226,6 +227,7 @@ static const struct api_route routes[] = {
 	{"GET", "/v1/history", get_history},
 	{"GET", "/v1/documents", get_documents},
 	{"GET", "/v1/events", get_events},
+	{"GET", "/v1/processes/events", processes_serve},
 	{"POST", "/v1/reload", post_reload},
 	{"POST", "/v1/trace", post_trace},
 	{"POST", "/v1/apply", post_apply},

@@ -9,6 +9,7 @@
 #include "api/server.h"
 #include "api/version.h"
 #include "daemon/confirm.h"
+#include "daemon/processes.h"
 #include "kernel/forwarding.h"
 #include "observe/flow.h"
 #include "util/addr.h"
@@ -149,6 +150,7 @@ json_t *show_status(struct daemon *daemon)
 	json_object_set_new(status, "counts", counts_as_json(daemon->live.generation));
 	json_object_set_new(status, "tables", tables_as_json(daemon));
 	json_object_set_new(status, "eventsLost", lost_as_json(daemon));
+	json_object_set_new(status, "processes", processes_status(daemon));
 	return status;
 }
 

@@ -98,6 +98,7 @@ struct hook_event {
 	uint64_t time_ns;    /* CLOCK_BOOTTIME */
 	uint64_t started_ns; /* with pid: which process; 0 = the one that has the pid then */
 	uint32_t pid, tid;   /* in the initial pid namespace */
+	bool here;	     /* no: pid and tid are as our own pid namespace has them */
 	enum hook_kind kind;
 	enum hook_action action;
 	enum hook_action return_action; /* UNKNOWN = none */
@@ -112,6 +113,12 @@ struct hook_event {
 	bool has_result;
 	struct hook_arg result; /* the return value, or what `returnArg` made of it */
 };
+
+/* A copy that owns all of its own texts. -ENOMEM. */
+int hook_event_copy(const struct hook_event *event, struct hook_event *ret);
+
+/* How many bytes it holds, about. */
+size_t hook_event_bytes(const struct hook_event *event);
 
 /* Frees what it owns, and leaves it empty. */
 void hook_event_clear(struct hook_event *event);

@@ -208,6 +208,17 @@ struct linux_binprm {
 	const char *filename, *interp;
 };
 
+/* What an iterator's program is called with. */
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+
 #pragma clang attribute pop
 
 /* Bits of task_struct.flags and signal_struct.flags, which have not changed since 2.6. */

@@ -42,10 +42,9 @@ static __always_inline const struct mount *mount_of(const struct vfsmount *mount
 }
 
 /* Puts `/name` before what is written. False: there is no room. */
-static __always_inline bool path_prepend(struct path_walk *walk, const struct dentry *dentry)
+static __always_inline bool path_prepend(struct path_walk *walk, const void *name, __u32 length)
 {
-	const unsigned char *name = BPF_CORE_READ(dentry, d_name.name);
-	__u32 length = BPF_CORE_READ(dentry, d_name.len), at = walk->at;
+	__u32 at = walk->at;
 
 	if (length >= PATH_NAME_BYTES || at > PATH_BYTES || at < length + 1)
 		return false;
@@ -92,7 +91,8 @@ static long path_step(__u32 step, void *data)
 		walk->complete = walk->nameless = true;
 		return 1;
 	}
-	if (!path_prepend(walk, dentry))
+	if (!path_prepend(walk, BPF_CORE_READ(dentry, d_name.name),
+			  BPF_CORE_READ(dentry, d_name.len)))
 		return 1;
 	walk->dentry = parent;
 	return 0;

@@ -13,10 +13,11 @@
 
 /* Kinds of record in the ring chq_proc_events. Append only: the number is the wire format. */
 enum chq_proc_kind {
-	CHQ_PROC_FORK = 1, /* struct chq_proc_fork */
-	CHQ_PROC_EXEC = 2, /* struct chq_proc_exec, then its texts */
-	CHQ_PROC_EXIT = 3, /* struct chq_proc_exit */
-	CHQ_PROC_HOOK = 4, /* a hook of a TracingPolicy: chasqui/hook.h */
+	CHQ_PROC_FORK = 1,  /* struct chq_proc_fork */
+	CHQ_PROC_EXEC = 2,  /* struct chq_proc_exec, then its texts */
+	CHQ_PROC_EXIT = 3,  /* struct chq_proc_exit */
+	CHQ_PROC_HOOK = 4,  /* a hook of a TracingPolicy: chasqui/hook.h */
+	CHQ_PROC_FOUND = 5, /* struct chq_proc_exec: it ran before us; not in the ring */
 	CHQ_PROC_KINDS
 };
 
@@ -113,7 +114,7 @@ struct chq_proc_fork {
 	struct chq_proc_head head; /* of the child */
 	__u64 parent_started_ns;
 	__u32 parent;
-	__u32 pad;
+	__u32 pid_here; /* in the pid namespace of chq_proc_cell; 0 = it cannot be seen there */
 };
 
 /* A process ended, that is: its last thread. */
@@ -132,8 +133,8 @@ struct chq_proc_credentials {
 
 /*
  * A program was started. Behind it stand, without closing zeroes: the name it was
- * started by, the arguments (argv[1]… each with its closing 0), the working
- * directory, the real path of the executable.
+ * started by, the arguments (argv[0]… each with its closing 0), the working
+ * directory, the real path of the executable, the control group.
  */
 struct chq_proc_exec {
 	struct chq_proc_head head;
@@ -149,8 +150,9 @@ struct chq_proc_exec {
 	__u64 cgroup; /* id of the version 2 group */
 	__u64 inode;  /* of the executable */
 	__u32 links;  /* hard links that it has */
-	__u16 name_bytes, args_bytes, cwd_bytes, binary_bytes;
-	__u32 pad2;
+	__u16 name_bytes, args_bytes, cwd_bytes, binary_bytes, cgroup_bytes;
+	__u16 pad2[3];
+	__u32 pid_here; /* as in chq_proc_fork */
 };
 
 /* chq_proc_lost, per CPU: what was not reported, by where it was lost. */
@@ -169,12 +171,13 @@ enum chq_proc_loss {
  */
 struct chq_proc_cell {
 	__u64 epoch;
+	__u32 here_level, here_inum; /* the daemon's own pid namespace */
 };
 
 _Static_assert(sizeof(struct chq_proc_head) == 32, "chq_proc_head is a wire format");
 _Static_assert(sizeof(struct chq_proc_fork) == 48, "chq_proc_fork is a wire format");
 _Static_assert(sizeof(struct chq_proc_exit) == 40, "chq_proc_exit is a wire format");
-_Static_assert(sizeof(struct chq_proc_exec) == 200, "chq_proc_exec is a wire format");
+_Static_assert(sizeof(struct chq_proc_exec) == 208, "chq_proc_exec is a wire format");
 _Static_assert(sizeof(struct chq_process) == 360, "chq_process is a map value");
 
 #endif

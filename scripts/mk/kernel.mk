@@ -2,7 +2,7 @@
 # The kernel room and what is made of its events: what to link with them, and their tests.
 
 KERNEL_LIBS  = -lxdp -lbpf -lmnl -lcap-ng -lxxhash -lelf -lz
-OBSERVE_LIBS = -ljansson
+OBSERVE_LIBS = -ljansson -lcap-ng
 
 observe_test = $(BUILD)/tests/unit/test_observe
 kernel_test  = $(BUILD)/tests/netns/kernel

@@ -9,9 +9,12 @@
 /* The programs act while chq_proc_cell says this; the daemon sets it before it loads them. */
 const volatile __u64 chq_epoch = 0;
 
-#define TEXT_BYTES 16384 /* of all texts of a record, a power of two */
+#define TEXT_BYTES 16384 /* where the last text of a record may begin, a power of two */
 
-/* Where an exec is put together: too large for the stack. Nothing interrupts it on its CPU. */
+/*
+ * Where an exec is put together: too large for the stack. The tracepoints' element is 0: nothing
+ * interrupts them on their CPU. The iterator, of which one runs at a time, has 1.
+ */
 struct exec_scratch {
 	struct chq_proc_exec exec;
 	char texts[TEXT_BYTES + CHQ_PROC_PATH_BYTES];
@@ -25,14 +28,14 @@ struct work_scratch {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 2);
 	__type(key, __u32);
 	__type(value, struct exec_scratch);
 } chq_proc_exec SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 2);
 	__type(key, __u32);
 	__type(value, struct work_scratch);
 } chq_proc_work SEC(".maps");
@@ -46,13 +49,41 @@ static __always_inline bool acts(void)
 	return cell && cell->epoch == chq_epoch;
 }
 
+/* What the pid is called at one level of pid namespaces. */
+static __always_inline struct upid *upid_at(struct pid *pid, __u32 level)
+{
+	void *numbers = (void *)pid + bpf_core_field_offset(struct pid, numbers);
+
+	return numbers + level * bpf_core_type_size(struct upid);
+}
+
+/* The pid of its innermost pid namespace. */
+static __always_inline __u32 read_own_pid(struct task_struct *task)
+{
+	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
+	struct upid *own = upid_at(pid, BPF_CORE_READ(pid, level));
+
+	return BPF_CORE_READ(own, nr);
+}
+
+/* As the daemon's own pid namespace calls it; 0: it is not seen there. */
+static __always_inline __u32 read_pid_here(struct task_struct *task)
+{
+	const struct chq_proc_cell *cell = bpf_map_lookup_elem(&chq_proc_cell, &(__u32){0});
+	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
+	struct upid *here;
+
+	if (!cell || BPF_CORE_READ(pid, level) < cell->here_level)
+		return 0;
+	here = upid_at(pid, cell->here_level);
+	return BPF_CORE_READ(here, ns, ns.inum) == cell->here_inum ? BPF_CORE_READ(here, nr) : 0;
+}
+
 static __always_inline void read_namespaces(struct task_struct *task, __u32 *inum)
 {
 	struct nsproxy *proxy = BPF_CORE_READ(task, nsproxy);
 	struct pid *pid = BPF_CORE_READ(task, thread_pid);
-	__u32 level = BPF_CORE_READ(pid, level);
-	void *numbers = (void *)pid + bpf_core_field_offset(struct pid, numbers);
-	struct upid *own = numbers + level * bpf_core_type_size(struct upid);
+	struct upid *own = upid_at(pid, BPF_CORE_READ(pid, level));
 
 	inum[CHQ_NS_UTS] = BPF_CORE_READ(proxy, uts_ns, ns.inum);
 	inum[CHQ_NS_IPC] = BPF_CORE_READ(proxy, ipc_ns, ns.inum);
@@ -64,17 +95,6 @@ static __always_inline void read_namespaces(struct task_struct *task, __u32 *inu
 	inum[CHQ_NS_TIME_FOR_CHILDREN] = BPF_CORE_READ(proxy, time_ns_for_children, ns.inum);
 	inum[CHQ_NS_CGROUP] = BPF_CORE_READ(proxy, cgroup_ns, ns.inum);
 	inum[CHQ_NS_USER] = BPF_CORE_READ(task, real_cred, user_ns, ns.inum);
-}
-
-/* The pid of its innermost pid namespace. */
-static __always_inline __u32 read_own_pid(struct task_struct *task)
-{
-	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
-	__u32 level = BPF_CORE_READ(pid, level);
-	void *numbers = (void *)pid + bpf_core_field_offset(struct pid, numbers);
-	struct upid *own = numbers + level * bpf_core_type_size(struct upid);
-
-	return BPF_CORE_READ(own, nr);
 }
 
 static __always_inline void read_caps(const struct cred *cred, __u64 *caps)
@@ -101,7 +121,7 @@ static __always_inline void read_users(struct task_struct *task, const struct cr
 		users->auid = BPF_CORE_READ(task, loginuid.val);
 }
 
-/* Where its texts end so far; always below TEXT_BYTES. */
+/* Where its texts end so far. */
 static __always_inline __u32 add_text(struct exec_scratch *exec, __u32 at,
 				      const struct path_buffer *buffer,
 				      const struct path_text *text, __u16 *ret_bytes)
@@ -186,6 +206,47 @@ static __always_inline __u32 add_binary(struct exec_scratch *exec, __u32 at,
 	return add_text(exec, at, &work->path, &text, &exec->exec.binary_bytes);
 }
 
+/* Newer kernels call the parent otherwise. */
+static __always_inline const struct kernfs_node *node_above(const struct kernfs_node *node)
+{
+	if (bpf_core_field_exists(node->parent))
+		return BPF_CORE_READ(node, parent);
+	return BPF_CORE_READ((const struct kernfs_node___rcu *)node, __parent);
+}
+
+static long cgroup_step(__u32 step, void *data)
+{
+	struct path_walk *walk = data;
+	const struct kernfs_node *node = (const void *)walk->dentry, *parent = node_above(node);
+	char *name = &walk->buffer->text[PATH_BYTES];
+	long length;
+
+	(void)step;
+	if (!parent)
+		return 1; /* the root has no name */
+	length = bpf_probe_read_kernel_str(name, PATH_NAME_BYTES, BPF_CORE_READ(node, name));
+	if (length <= 1 || length > PATH_NAME_BYTES || !path_prepend(walk, name, length - 1))
+		return 1;
+	walk->dentry = (const void *)parent;
+	return 0;
+}
+
+/* The path of its control group (version 2), as from the root of all groups. */
+static __always_inline __u32 add_cgroup(struct exec_scratch *exec, __u32 at,
+					struct task_struct *task, struct path_buffer *buffer)
+{
+	struct kernfs_node *node = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
+	struct path_walk walk = {.buffer = buffer, .dentry = (const void *)node, .at = PATH_BYTES};
+	struct path_text text;
+
+	exec->exec.cgroup = BPF_CORE_READ(node, id);
+	bpf_loop(PATH_STEPS, cgroup_step, &walk, 0);
+	if (walk.at == PATH_BYTES)
+		buffer->text[--walk.at] = '/';
+	text = (struct path_text){walk.at, PATH_BYTES - walk.at, true};
+	return add_text(exec, at, buffer, &text, &exec->exec.cgroup_bytes);
+}
+
 static __always_inline void name_parent(struct task_struct *task, __u32 *ret_pid,
 					__u64 *ret_started_ns)
 {
@@ -224,7 +285,8 @@ static __always_inline void follow(struct work_scratch *work)
 		work->process.follow |= *bits;
 }
 
-static __always_inline void remember(const struct chq_proc_exec *exec, struct work_scratch *work)
+static __always_inline long remember(const struct chq_proc_exec *exec, struct work_scratch *work,
+				     __u64 how)
 {
 	struct chq_process *process = &work->process;
 	__u32 pid = exec->head.pid;
@@ -237,21 +299,32 @@ static __always_inline void remember(const struct chq_proc_exec *exec, struct wo
 	__builtin_memcpy(process->caps, exec->caps, sizeof(process->caps));
 	__builtin_memcpy(process->namespaces, exec->namespaces, sizeof(process->namespaces));
 	follow(work);
-	if (bpf_map_update_elem(&chq_procs, &pid, process, BPF_ANY) < 0)
-		proc_lost(CHQ_LOST_PROCESS);
+	return bpf_map_update_elem(&chq_procs, &pid, process, how);
 }
 
-static __always_inline void begin_exec(struct chq_proc_exec *exec)
+static __always_inline void begin_exec(struct chq_proc_exec *exec, struct task_struct *task)
 {
-	__u64 ids = bpf_get_current_pid_tgid();
-
 	exec->head.kind = CHQ_PROC_EXEC;
 	exec->head.time_ns = bpf_ktime_get_boot_ns();
 	exec->head.started_ns = exec->head.time_ns;
-	exec->head.pid = ids >> 32;
-	exec->head.tid = ids;
+	exec->head.pid = BPF_CORE_READ(task, tgid);
+	exec->head.tid = BPF_CORE_READ(task, pid);
 	exec->name_bytes = exec->args_bytes = 0;
-	exec->cgroup = bpf_get_current_cgroup_id();
+}
+
+/* All that is not text. */
+static __always_inline void describe(struct chq_proc_exec *exec, struct task_struct *task)
+{
+	const struct cred *cred = BPF_CORE_READ(task, real_cred);
+
+	name_parent(task, &exec->parent, &exec->parent_started_ns);
+	exec->ns_pid = read_own_pid(task);
+	exec->pid_here = read_pid_here(task);
+	if (exec->ns_pid == 1)
+		exec->flags |= CHQ_PROC_FLAG_IN_INIT_TREE;
+	read_users(task, cred, &exec->creds);
+	read_caps(cred, exec->caps);
+	read_namespaces(task, exec->namespaces);
 }
 
 SEC("raw_tp/sched_process_exec")
@@ -261,26 +334,21 @@ int chq_exec(struct bpf_raw_tracepoint_args *ctx)
 	struct linux_binprm *bprm = (struct linux_binprm *)ctx->args[2];
 	struct exec_scratch *exec = bpf_map_lookup_elem(&chq_proc_exec, &(__u32){0});
 	struct work_scratch *work = bpf_map_lookup_elem(&chq_proc_work, &(__u32){0});
-	const struct cred *cred = BPF_CORE_READ(task, real_cred);
 	__u32 at;
 
 	if (!exec || !work || !acts())
 		return 0;
-	begin_exec(&exec->exec);
+	begin_exec(&exec->exec, task);
 	inherit(&exec->exec, work);
-	name_parent(task, &exec->exec.parent, &exec->exec.parent_started_ns);
-	exec->exec.ns_pid = read_own_pid(task);
-	if (exec->exec.ns_pid == 1)
-		exec->exec.flags |= CHQ_PROC_FLAG_IN_INIT_TREE;
-	read_users(task, cred, &exec->exec.creds);
-	read_caps(cred, exec->exec.caps);
-	read_namespaces(task, exec->exec.namespaces);
+	describe(&exec->exec, task);
 	at = add_name(exec, bprm);
 	at = add_args(exec, at, task);
 	at = add_cwd(exec, at, task, &work->path);
 	at = add_binary(exec, at, task, work);
-	remember(&exec->exec, work);
-	if (at > TEXT_BYTES)
+	at = add_cgroup(exec, at, task, &work->path);
+	if (remember(&exec->exec, work, BPF_ANY) < 0)
+		proc_lost(CHQ_LOST_PROCESS);
+	if (at > TEXT_BYTES + CHQ_PROC_PATH_BYTES)
 		return 0;
 	exec->exec.head.size_bytes = sizeof(exec->exec) + at;
 	proc_send(exec, sizeof(exec->exec) + at, CHQ_LOST_EXEC);
@@ -326,6 +394,7 @@ int chq_fork(struct bpf_raw_tracepoint_args *ctx)
 	fork.head.size_bytes = sizeof(fork);
 	fork.head.time_ns = bpf_ktime_get_boot_ns();
 	fork.head.started_ns = BPF_CORE_READ(child, start_boottime);
+	fork.pid_here = read_pid_here(child);
 	name_parent(child, &fork.parent, &fork.parent_started_ns);
 	remember_child(&fork, BPF_CORE_READ(parent, tgid), child);
 	proc_send(&fork, sizeof(fork), CHQ_LOST_FORK);
@@ -363,6 +432,74 @@ int chq_exit(struct bpf_raw_tracepoint_args *ctx)
 	if (process && bpf_map_delete_elem(&chq_procs, &pid) < 0)
 		return 0;
 	proc_send(&exit, sizeof(exit), CHQ_LOST_EXIT);
+	return 0;
+}
+
+/* What ran before is as if it had been started just now, by its executable's path. */
+static __always_inline void begin_found(struct chq_proc_exec *exec, struct work_scratch *work,
+					struct task_struct *task)
+{
+	begin_exec(exec, task);
+	inherit(exec, work);
+	exec->head.kind = CHQ_PROC_FOUND;
+	exec->head.started_ns = exec->was_started_ns;
+	if (exec->was_started_ns)
+		return;
+	exec->head.started_ns = BPF_CORE_READ(task, start_boottime);
+	exec->flags = CHQ_PROC_FLAG_PROCFS | CHQ_PROC_FLAG_AUID;
+}
+
+/* Unless a tracepoint knew it first; and not what has ended meanwhile. */
+static __always_inline void remember_found(const struct chq_proc_exec *exec,
+					   struct work_scratch *work, struct task_struct *task)
+{
+	__u32 pid = exec->head.pid;
+
+	if (exec->was_started_ns)
+		return;
+	if (remember(exec, work, BPF_NOEXIST) == 0 && !BPF_CORE_READ(task, signal, live.counter))
+		bpf_map_delete_elem(&chq_procs, &pid);
+}
+
+/* The iterator's reader is the daemon: what its pid namespace is, is what `here` means. */
+static __always_inline void find_here(void)
+{
+	struct chq_proc_cell *cell = bpf_map_lookup_elem(&chq_proc_cell, &(__u32){0});
+	struct pid *pid = BPF_CORE_READ(this_task(), thread_pid);
+	struct upid *own = upid_at(pid, BPF_CORE_READ(pid, level));
+
+	if (!cell)
+		return;
+	cell->here_level = BPF_CORE_READ(pid, level);
+	cell->here_inum = BPF_CORE_READ(own, ns, ns.inum);
+}
+
+/* Every process there is, for a daemon that starts. */
+SEC("iter/task")
+int chq_found(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct exec_scratch *exec = bpf_map_lookup_elem(&chq_proc_exec, &(__u32){1});
+	struct work_scratch *work = bpf_map_lookup_elem(&chq_proc_work, &(__u32){1});
+	__u32 at;
+
+	if (!task || !exec || !work)
+		return 0;
+	if (BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid) ||
+	    !BPF_CORE_READ(task, signal, live.counter))
+		return 0;
+	find_here();
+	begin_found(&exec->exec, work, task);
+	describe(&exec->exec, task);
+	at = add_cwd(exec, 0, task, &work->path);
+	at = add_binary(exec, at, task, work);
+	at = add_cgroup(exec, at, task, &work->path);
+	remember_found(&exec->exec, work, task);
+	if (at > TEXT_BYTES + CHQ_PROC_PATH_BYTES)
+		return 0;
+	at = (at + 7) & ~7u; /* records stand one behind the other, and each begins aligned */
+	exec->exec.head.size_bytes = sizeof(exec->exec) + at;
+	bpf_seq_write(ctx->meta->seq, exec, sizeof(exec->exec) + at);
 	return 0;
 }
 
