@@ -98,7 +98,7 @@ struct hook_event {
 	uint64_t time_ns;    /* CLOCK_BOOTTIME */
 	uint64_t started_ns; /* with pid: which process; 0 = the one that has the pid then */
 	uint32_t pid, tid;   /* in the initial pid namespace */
-	bool here;	     /* no: pid and tid are as our own pid namespace has them */
+	bool here;	     /* true: pid and tid are as our own pid namespace has them */
 	enum hook_kind kind;
 	enum hook_action action;
 	enum hook_action return_action; /* UNKNOWN = none */
