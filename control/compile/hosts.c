@@ -57,6 +57,40 @@ bool hosts_alone_differ(const struct generation *from, const struct generation *
 	       same_origins(from, to) && same_refs(from, to);
 }
 
+/* What is new, and whether all of it means the same. */
+struct growth {
+	const struct chq_entry *meaning;
+	bool mixed;
+};
+
+static int note_growth(void *data, const struct host_row *row)
+{
+	struct growth *growth = data;
+
+	growth->mixed = growth->mixed || (growth->meaning &&
+					  memcmp(growth->meaning, &row->value, sizeof(row->value)));
+	growth->meaning = &row->value;
+	return 0;
+}
+
+static int note_loss(void *data, const struct chq_addr *addr)
+{
+	(void)addr;
+	((struct growth *)data)->mixed = true;
+	return 0;
+}
+
+bool hosts_grew_by_one(const struct generation *from, const struct generation *to)
+{
+	struct growth growth = {};
+
+	if (to->n_endpoints < from->n_endpoints || to->n_endpoints > from->n_endpoints + 1 ||
+	    to->n_hosts <= from->n_hosts || !hosts_alone_differ(from, to))
+		return false;
+	hosts_walk(from, to, note_growth, note_loss, &growth);
+	return growth.meaning && !growth.mixed;
+}
+
 int hosts_walk(const struct generation *from, const struct generation *to,
 	       int (*set)(void *data, const struct host_row *row),
 	       int (*delete)(void *data, const struct chq_addr *addr), void *data)

@@ -15,6 +15,12 @@
 bool hosts_alone_differ(const struct generation *from, const struct generation *to);
 
 /*
+ * True when `to` is `from` with a single endpoint more, or a single endpoint with more addresses,
+ * of which no other table hears. (Two could not come at the same instant.)
+ */
+bool hosts_grew_by_one(const struct generation *from, const struct generation *to);
+
+/*
  * Calls `set` for what `to` has and `from` has not, or otherwise, and `delete` for
  * what is gone. Stops at the first that does not return 0, and returns that.
  */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/server.h"
+#include "compile/hosts.h"
 #include "daemon/addresses.h"
 #include "daemon/confirm.h"
 #include "daemon/daemon.h"
@@ -32,6 +33,7 @@ struct change {
 	uint32_t history;
 	uint32_t confirm_s; /* 0: for good */
 	bool undo;
+	bool in_place; /* came into the live generation */
 	struct api_request *request;
 
 	struct stage stage;
@@ -260,8 +262,9 @@ static void tell_success(struct change *change)
 		what, change->who, daemon->live.number, daemon->live.generation->n_endpoints,
 		daemon->live.generation->n_policies, daemon->live.generation->n_pairs,
 		daemon->live.generation->n_rules);
-	snprintf(message, sizeof(message), "%s: generation %u is live%s%s", what,
-		 daemon->live.number,
+	snprintf(message, sizeof(message), "%s: %sgeneration %u%s%s%s", what,
+		 change->in_place ? "its addresses came into " : "", daemon->live.number,
+		 change->in_place ? "" : " is live",
 		 limits_wait(daemon) ? "; the new limits of flow tables come with a restart" : "",
 		 confirm_text(change, until, sizeof(until)));
 	if (limits_wait(daemon))
@@ -469,6 +472,18 @@ static int ask_to_confirm(struct change *change)
 	return 0;
 }
 
+/* One endpoint more of a known kind is news for its own addresses alone: no new generation. */
+static bool comes_in_place(struct change *change)
+{
+	struct daemon *daemon = change->daemon;
+	const struct generation *live = daemon->live.generation;
+
+	return (change->kind == CHANGE_RELOAD || change->kind == CHANGE_APPLY) && live &&
+	       datapath_live(daemon->datapath) == daemon->live.number &&
+	       hosts_grew_by_one(live, change->generation) &&
+	       datapath_hosts_add(daemon->datapath, live, change->generation) == 0;
+}
+
 static int install(struct change *change)
 {
 	struct daemon *daemon = change->daemon;
@@ -492,7 +507,9 @@ static int install(struct change *change)
 		confirm_restore(daemon, &before);
 		return err;
 	}
-	err = datapath_install(daemon->datapath, change->generation, number);
+	change->in_place = comes_in_place(change);
+	if (!change->in_place)
+		err = datapath_install(daemon->datapath, change->generation, number);
 	if (err) {
 		if (change->confirm_s)
 			confirm_restore(daemon, &before);
@@ -507,7 +524,7 @@ static void keep(struct change *change)
 {
 	struct daemon *daemon = change->daemon;
 	char what[256];
-	struct history_note note = {.number = daemon->live.number,
+	struct history_note note = {.number = daemon->highest,
 				    .who = change->who,
 				    .how = how(change, what, sizeof(what)),
 				    .hash = change->stage.hash};
@@ -544,7 +561,8 @@ static void make_live(struct change *change)
 		config_free(live->config);
 	live->config = give(change->config);
 	live->generation = give(change->generation);
-	live->number = daemon->highest;
+	if (!change->in_place)
+		live->number = daemon->highest;
 	if (change->kind == CHANGE_RECOMPILE)
 		return;
 	live->since = time(NULL);
@@ -566,7 +584,8 @@ static void on_compiled(void *data)
 		fail(change);
 		return;
 	}
-	hits_follow(daemon, change->generation);
+	if (!change->in_place)
+		hits_follow(daemon, change->generation);
 	make_live(change);
 	if (names_learn(daemon->names, daemon->live.number, daemon->live.generation) < 0)
 		log_warn("events of generation %u come without names: out of memory",

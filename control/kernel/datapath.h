@@ -63,6 +63,13 @@ uint16_t datapath_port_number(struct datapath *datapath, const char *name);
 int datapath_host_set(struct datapath *datapath, const struct host_row *row);
 int datapath_host_delete(struct datapath *datapath, const struct chq_addr *addr);
 /*
+ * Puts the addresses that `to` has beyond `from`, which is live, into the live slot.
+ * -EAGAIN: that would not be right, since more differs than new addresses, or flows run whose
+ * verdicts knew an address as something else; nothing has changed, and a generation is needed.
+ */
+int datapath_hosts_add(struct datapath *datapath, const struct generation *from,
+		       const struct generation *to);
+/*
  * All of the host's own addresses as they are now (watch_addresses() gives them). The
  * live slot is brought to date at once, and every later install too, whatever addresses
  * its compiler was told.

@@ -121,6 +121,9 @@ int gate_detach(struct datapath *datapath, struct port_state *port);
 int gate_swap(struct datapath *datapath, const struct link *link);
 int gate_detach_everywhere(struct netlink *nl);
 
+/* install.c: ends when every program that may have read the slot before now has ended */
+int wait_grace_period(struct datapath *datapath, uint32_t slot);
+
 /* hits.c */
 int hits_clear(struct datapath *datapath, uint32_t slot);
 

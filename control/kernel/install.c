@@ -67,7 +67,7 @@ static int put_tables(struct datapath *datapath, uint32_t slot,
 }
 
 /* Ends when every program that may have read the cell before now has ended. */
-static int wait_grace_period(struct datapath *datapath, uint32_t slot)
+int wait_grace_period(struct datapath *datapath, uint32_t slot)
 {
 	int fd = datapath->slot[slot].fd[TABLE_HOSTS];
 

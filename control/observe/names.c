@@ -192,9 +192,18 @@ static void learn_chapter(struct chapter *chapter, uint32_t number,
 		learn_set(chapter, generation, i);
 }
 
+/* The one that this generation has already, when it grew; else the oldest. */
+static struct chapter *chapter_for(struct names *names, uint32_t number)
+{
+	for (int i = 0; i < NAMES_GENERATIONS; i++)
+		if (names->chapters[i].number == number)
+			return &names->chapters[i];
+	return &names->chapters[names->next++ % NAMES_GENERATIONS];
+}
+
 int names_learn(struct names *names, uint32_t number, const struct generation *generation)
 {
-	struct chapter *chapter = &names->chapters[names->next++ % NAMES_GENERATIONS];
+	struct chapter *chapter = chapter_for(names, number);
 	uint32_t oldest;
 	int err = 0;
 

@@ -129,6 +129,47 @@ static void a_known_kind_of_endpoint_changes_its_addresses_alone(void **state)
 	built_free(&before);
 }
 
+/* What may come into a live table: there is no instant at which two have come. */
+static void one_endpoint_comes_and_two_do_not(void **state)
+{
+	static const struct {
+		const char *before, *after;
+		bool grew;
+	} rows[] = {
+		{"", "", false},
+		{"", ENDPOINT("n", "app: net", "addresses: [10.0.0.7, '::9']"), true},
+		{ENDPOINT("n", "app: net", "addresses: [10.0.0.7, '::9']"), "", false},
+		{ENDPOINT("n", "app: net", "addresses: [10.0.0.7]"),
+		 ENDPOINT("n", "app: net", "addresses: [10.0.0.7, 10.0.0.9]"), true},
+		{ENDPOINT("n", "app: net", "addresses: [10.0.0.7]"),
+		 ENDPOINT("n", "app: net", "addresses: [10.0.0.9]"), false},
+		{ENDPOINT("n", "app: net", "addresses: [10.0.0.7]"),
+		 ENDPOINT("n", "app: db", "addresses: [10.0.0.7, 10.0.0.9]"), false},
+		{"",
+		 ENDPOINT("n", "app: net", "addresses: [10.0.0.7]")
+			 ENDPOINT("o", "app: net", "addresses: [10.0.0.8]"),
+		 false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *from, *to;
+		struct built before, after;
+
+		assert_true(asprintf(&from, "%s%s", policies, rows[i].before) > 0);
+		assert_true(asprintf(&to, "%s%s", policies, rows[i].after) > 0);
+		before = build(NULL, from);
+		after = build_next(&before, NULL, to);
+		assert_int_equal(0, before.err | after.err);
+		if (hosts_grew_by_one(before.generation, after.generation) != rows[i].grew)
+			fail_msg("row %zu: %s", i, rows[i].grew ? "it grew" : "it did not grow");
+		built_free(&after);
+		built_free(&before);
+		free(from);
+		free(to);
+	}
+}
+
 static void another_policy_or_setting_is_more(void **state)
 {
 	static const struct {
@@ -160,6 +201,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_known_kind_of_endpoint_changes_its_addresses_alone),
+		cmocka_unit_test(one_endpoint_comes_and_two_do_not),
 		cmocka_unit_test(another_policy_or_setting_is_more),
 	};
 
