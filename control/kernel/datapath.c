@@ -257,11 +257,12 @@ static int own_difference(struct datapath *datapath, const struct chq_addr *have
 	return err;
 }
 
-uint64_t own_bit(const struct chq_addr *addr)
+void own_filter_add(uint64_t *filter, const struct chq_addr *addr)
 {
 	const __be32 *word_be = addr->word_be;
+	uint32_t bit = CHQ_OWN_BIT(word_be[0] ^ word_be[1] ^ word_be[2] ^ word_be[3]);
 
-	return CHQ_OWN_BIT(word_be[0] ^ word_be[1] ^ word_be[2] ^ word_be[3]);
+	filter[bit / 64] |= 1ull << bit % 64;
 }
 
 int datapath_own_addresses(struct datapath *datapath, const struct chq_addr *list, size_t count)
@@ -275,7 +276,7 @@ int datapath_own_addresses(struct datapath *datapath, const struct chq_addr *lis
 		memcpy(copy, list, count * sizeof(*copy));
 	qsort(copy, count, sizeof(*copy), by_bytes);
 	for (size_t i = 0; i < count; i++)
-		datapath->config->own_filter |= own_bit(&copy[i]);
+		own_filter_add((uint64_t *)datapath->config->own_filter, &copy[i]);
 	if (datapath->own_known) {
 		err = own_difference(datapath, copy, count, datapath->own, datapath->n_own, true);
 		if (!err)

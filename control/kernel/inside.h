@@ -89,8 +89,8 @@ int directory_open(struct datapath *datapath);
 /* detach.c: removes our filters of one interface, and the qdisc that they leave empty. */
 int filters_remove(struct netlink *nl, unsigned ifindex);
 
-/* The bit of chq_config's own_filter that stands for an address. */
-uint64_t own_bit(const struct chq_addr *addr);
+/* Sets the bit of chq_config's own_filter that stands for an address. */
+void own_filter_add(uint64_t *filter, const struct chq_addr *addr);
 
 /* Descriptor of one of the shared maps. */
 int map_fd(const struct datapath *datapath, const char *name);

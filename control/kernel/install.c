@@ -95,16 +95,14 @@ static int empty_slot(struct datapath *datapath, uint32_t old, uint32_t live)
 }
 
 /* Of the addresses that the generation's table of hosts has, or is brought to date with. */
-static uint64_t own_filter(const struct datapath *datapath, const struct generation *generation)
+static void own_filter(const struct datapath *datapath, const struct generation *generation,
+		       uint64_t filter[CHQ_OWN_WORDS])
 {
-	uint64_t filter = 0;
-
 	for (size_t i = 0; i < generation->n_hosts; i++)
 		if (generation->hosts[i].value.kind == CHQ_KIND_OWN)
-			filter |= own_bit(&generation->hosts[i].key);
+			own_filter_add(filter, &generation->hosts[i].key);
 	for (size_t i = 0; i < datapath->n_own; i++)
-		filter |= own_bit(&datapath->own[i]);
-	return filter;
+		own_filter_add(filter, &datapath->own[i]);
 }
 
 static void write_config(struct datapath *datapath, const struct generation *generation)
@@ -121,7 +119,7 @@ static void write_config(struct datapath *datapath, const struct generation *gen
 	for (size_t i = 0; i < count; i++)
 		config->ethertype_be[i] = htons(generation->ethertypes[i]);
 	config->ethertypes = count;
-	config->own_filter |= own_filter(datapath, generation);
+	own_filter(datapath, generation, (uint64_t *)config->own_filter);
 }
 
 static int fill_slot(struct datapath *datapath, const struct generation *generation, uint32_t slot)
@@ -174,6 +172,15 @@ static int first_start(struct datapath *datapath)
 	return meta_write(datapath);
 }
 
+/* Once nobody reads an older generation, its addresses need not be suspected. */
+static void forget_old_own(struct datapath *datapath, const struct generation *generation)
+{
+	uint64_t filter[CHQ_OWN_WORDS] = {};
+
+	own_filter(datapath, generation, filter);
+	memcpy(datapath->config->own_filter, filter, sizeof(filter));
+}
+
 int datapath_install(struct datapath *datapath, const struct generation *generation,
 		     uint32_t number)
 {
@@ -203,6 +210,6 @@ int datapath_install(struct datapath *datapath, const struct generation *generat
 	ports_follow_generation(datapath, generation);
 	/* What follows only frees memory: the new generation is live whatever becomes of it. */
 	empty_slot(datapath, !slot, slot);
-	datapath->config->own_filter = own_filter(datapath, generation);
+	forget_old_own(datapath, generation);
 	return 0;
 }

@@ -273,7 +273,7 @@ static __always_inline bool source_may_be_own(const struct __sk_buff *skb, bool 
 	void *l3 = (void *)(long)skb->data + (no_ethernet ? 0 : ETH_HLEN);
 	void *end = (void *)(long)skb->data_end;
 	const struct chq_config *cfg = config();
-	__u32 word_be;
+	__u32 word_be, bit;
 
 	if (!cfg)
 		return true;
@@ -291,7 +291,8 @@ static __always_inline bool source_may_be_own(const struct __sk_buff *skb, bool 
 	} else {
 		return true;
 	}
-	return cfg->own_filter & CHQ_OWN_BIT(word_be);
+	bit = CHQ_OWN_BIT(word_be);
+	return cfg->own_filter[bit / 64 & (CHQ_OWN_WORDS - 1)] >> (bit & 63) & 1;
 }
 
 /* Where a walk along extension headers stands. */

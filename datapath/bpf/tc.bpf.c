@@ -362,6 +362,26 @@ static __always_inline int follow_translation(struct packet *pkt)
 	return translation_open(pkt);
 }
 
+static __always_inline bool may_translate(const struct __sk_buff *skb, const struct chq_link *out)
+{
+	return out && out->role == CHQ_OUTSIDE && skb->ingress_ifindex != skb->ifindex;
+}
+
+/* Forwarded, judged where it came in, not translated on its way, and no secret: as nearly all are.
+ */
+static __always_inline bool leaves_as_judged(const struct __sk_buff *skb, const struct chq_link *in,
+					     const struct chq_link *out, bool no_ethernet)
+{
+	const struct chq_cell *cell = bpf_map_lookup_elem(&chq_cell, &(__u32){0});
+	__u64 live;
+
+	if (chq_dry_run || !cell || !skb->ingress_ifindex || !in || !in->live || in->translates)
+		return false;
+	live = *(const volatile __u64 *)&cell->live;
+	return live && !CHQ_LIVE_SECURES(live) &&
+	       !(may_translate(skb, out) && source_may_be_own(skb, no_ethernet));
+}
+
 /*
  * Forwarded, and judged where it came in: only translation needs another look.
  * UNDECIDED sends a reply to a translated address through the corridor again.
@@ -369,16 +389,15 @@ static __always_inline int follow_translation(struct packet *pkt)
 static __always_inline int leave_judged(struct __sk_buff *skb, struct packet *pkt,
 					const struct chq_link *in, const struct chq_link *out)
 {
-	bool may_translate =
-		out && out->role == CHQ_OUTSIDE && skb->ingress_ifindex != skb->ifindex;
+	bool translated = may_translate(skb, out) && source_may_be_own(skb, pkt->no_ethernet);
 	int why;
 
-	if (!in->translates && !(may_translate && source_may_be_own(skb, pkt->no_ethernet)))
+	if (!in->translates && !translated)
 		return CHQ_PASS_JUDGED;
 	why = parse(skb, pkt);
 	if (why)
 		return why;
-	if (may_translate && pkt->family && is_own_host(pkt->slot, &pkt->source))
+	if (translated && pkt->family && is_own_host(pkt->slot, &pkt->source))
 		return follow_translation(pkt);
 	if (!in->translates)
 		return CHQ_PASS_JUDGED;
@@ -386,10 +405,10 @@ static __always_inline int leave_judged(struct __sk_buff *skb, struct packet *pk
 	return CHQ_UNDECIDED;
 }
 
-static __always_inline int leave(struct __sk_buff *skb, bool no_ethernet)
+/* What leaves_as_judged() does not pass. */
+static __always_inline int leave_looked_at(struct __sk_buff *skb, const struct chq_link *in,
+					   const struct chq_link *out, bool no_ethernet)
 {
-	const struct chq_link *in = link_of(skb->ingress_ifindex);
-	const struct chq_link *out = link_of(skb->ifindex);
 	struct packet pkt = {};
 	int why;
 
@@ -409,6 +428,17 @@ static __always_inline int leave(struct __sk_buff *skb, bool no_ethernet)
 	if (pkt.secures && !is_drop(why))
 		why = check_leaving(skb, &pkt, why, out ? out->role : CHQ_OUTSIDE);
 	return finish(skb, &pkt, why);
+}
+
+static __always_inline int leave(struct __sk_buff *skb, bool no_ethernet)
+{
+	const struct chq_link *in = link_of(skb->ingress_ifindex);
+	const struct chq_link *out = link_of(skb->ifindex);
+
+	if (!leaves_as_judged(skb, in, out, no_ethernet))
+		return leave_looked_at(skb, in, out, no_ethernet);
+	count(out ? out->port : 0, CHQ_EGRESS, CHQ_PASS_JUDGED, skb->gso_segs ?: 1, skb->len);
+	return TC_ACT_OK;
 }
 
 SEC("tc")

@@ -43,6 +43,13 @@ enum chq_timeout {
 	CHQ_TIMEOUT_MAX
 };
 
+/*
+ * Which of own_filter's bits stands for an address, by its four words XORed: most packets
+ * that leave are seen not to be the gateway's own without a look-up.
+ */
+#define CHQ_OWN_WORDS	  8
+#define CHQ_OWN_BIT(word) (((__u32)(word)*0x9e3779b1u) >> 23)
+
 /* chq_config, one element, mapped into user space: settings that no verdict hangs on. */
 struct chq_config {
 	__u32 timeout_ticks[CHQ_TIMEOUT_MAX];
@@ -52,14 +59,9 @@ struct chq_config {
 	__u32 oneway_budget;	 /* lasting one-way UDP flows promoted a tick and CPU */
 	__u32 ethertypes;	 /* how many of these are let through besides the built-in list */
 	__be16 ethertype_be[CHQ_ETHERTYPES_MAX];
-	__u64 own_filter; /* CHQ_OWN_BIT of each of the gateway's own addresses, and perhaps more */
+	/* Bit CHQ_OWN_BIT of each of the gateway's own addresses, and perhaps more. */
+	__u64 own_filter[CHQ_OWN_WORDS];
 };
-
-/*
- * Which bit of own_filter stands for an address, by its four words XORed: most packets that
- * leave are seen not to be the gateway's own without a look-up.
- */
-#define CHQ_OWN_BIT(word) (1ull << (((__u32)(word)*0x9e3779b1u) >> 26))
 
 /*
  * chq_link, an array indexed by interface index: written by the daemon when a

@@ -391,12 +391,14 @@ static uint32_t tick_now(void)
 	return ((uint64_t)now.tv_sec * 1000000000 + now.tv_nsec) >> CHQ_TICK_SHIFT;
 }
 
-static uint64_t own_bit(const char *addr)
+static void own_filter_add(struct chq_config *config, const char *addr)
 {
 	struct chq_addr key;
+	uint32_t bit;
 
 	addr_read(addr, &key);
-	return CHQ_OWN_BIT(key.word_be[0] ^ key.word_be[1] ^ key.word_be[2] ^ key.word_be[3]);
+	bit = CHQ_OWN_BIT(key.word_be[0] ^ key.word_be[1] ^ key.word_be[2] ^ key.word_be[3]);
+	config->own_filter[bit / 64] |= 1ull << bit % 64;
 }
 
 static void config_default(struct chq_config *config)
@@ -415,8 +417,11 @@ static void config_default(struct chq_config *config)
 		.reject_budget = 100,
 		.oneway_budget = 100,
 		.pickup_until_tick = tick_now() - 1,
-		.own_filter = own_bit(OWN) | own_bit(OWN_WAN) | own_bit(OWN6) | own_bit(OWN_LL),
 	};
+	own_filter_add(config, OWN);
+	own_filter_add(config, OWN_WAN);
+	own_filter_add(config, OWN6);
+	own_filter_add(config, OWN_LL);
 }
 
 static void clear(struct bpf_map *map)
