@@ -13,7 +13,7 @@ $(observe_test): %: %.o $(call room,control/observe control/util)
 check-unit:: $(observe_test)
 	./$<
 
-$(kernel_test): %: %.o $(call room,control/kernel control/util)
+$(kernel_test): %: %.o $(call room,control/kernel control/util) $(BUILD)/control/compile/hosts.o
 	$(CC) $(LDFLAGS) $^ $(KERNEL_LIBS) -lcmocka -o $@
 
 check-netns:: $(kernel_test)
