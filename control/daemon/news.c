@@ -82,6 +82,8 @@ static void on_watch(evutil_socket_t fd, short what, void *data)
 		log_error("netlink: %s", strerror(-news));
 		return;
 	}
+	if (news & WATCH_LOST)
+		log_warn("more news from the kernel than its socket held: all is read anew");
 	if (news & WATCH_ADDRESSES && addresses_read(daemon) < 0)
 		log_error("the gateway's own addresses could not be read");
 	if (news & WATCH_FILTERS)
