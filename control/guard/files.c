@@ -51,8 +51,7 @@ void files_free(struct files *files)
 
 	if (!files)
 		return;
-	HASH_ITER(hh, files->table, file, next)
-	{
+	HASH_ITER (hh, files->table, file, next) {
 		HASH_DEL(files->table, file);
 		file_free(file);
 	}
@@ -63,8 +62,8 @@ int file_id_of(int fd, struct file_id *ret, bool *regular)
 {
 	struct statx info;
 
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
-		  STATX_TYPE | STATX_INO | STATX_BTIME, &info))
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO | STATX_BTIME,
+		  &info))
 		return -errno;
 	*regular = S_ISREG(info.stx_mode);
 	*ret = (struct file_id){
@@ -169,8 +168,7 @@ void files_sweep(struct files *files, files_keep_fn *keep, files_gone_fn *gone, 
 {
 	struct file *file, *next;
 
-	HASH_ITER(hh, files->table, file, next)
-	{
+	HASH_ITER (hh, files->table, file, next) {
 		cleanup_close int fd = find_again(file);
 
 		/* By its handle it is found as long as anybody has it open. */
@@ -204,18 +202,16 @@ json_t *files_save(const struct files *files)
 	json_t *all = json_array();
 	struct file *file, *next;
 
-	HASH_ITER(hh, files->table, file, next)
-	{
+	HASH_ITER (hh, files->table, file, next) {
 		json_t *names = json_array();
 
 		for (size_t i = 0; i < file->n_names; i++)
 			json_array_append_new(names, json_string(file->names[i]));
-		json_array_append_new(all,
-				      json_pack("{s:I s:I s:I s:o s:o}", "device",
-						(json_int_t)file->id.device, "inode",
-						(json_int_t)file->id.inode, "born_ns",
-						(json_int_t)file->id.born_ns, "names", names,
-						"handle", handle_save(&file->handle)));
+		json_array_append_new(all, json_pack("{s:I s:I s:I s:o s:o}", "device",
+						     (json_int_t)file->id.device, "inode",
+						     (json_int_t)file->id.inode, "born_ns",
+						     (json_int_t)file->id.born_ns, "names", names,
+						     "handle", handle_save(&file->handle)));
 	}
 	return all;
 }

@@ -20,7 +20,7 @@
  * keeps the marks where they belong, and writes the state.
  */
 struct guard {
-	int group; /* fanotify */
+	int group;	      /* fanotify */
 	pthread_mutex_t lock; /* of rules, files and spared */
 	struct rules *rules;
 	struct files *files;
@@ -28,10 +28,10 @@ struct guard {
 	size_t n_spared;
 	char home[4096]; /* where our programs lie, with the last slash */
 
-	struct queue queue;  /* events, from the judge to the server */
-	struct watch watch;  /* the server's */
+	struct queue queue; /* events, from the judge to the server */
+	struct watch watch; /* the server's */
 	const char *state_directory, *run_directory;
-	unsigned restarts;   /* of the worker, since the supervisor began */
+	unsigned restarts; /* of the worker, since the supervisor began */
 
 	_Atomic uint64_t asked, denied, killed;
 };

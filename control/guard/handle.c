@@ -38,8 +38,8 @@ void handle_of(int fd, const char *path, struct handle *ret)
 
 int handle_open(const struct handle *handle)
 {
-	union room room = {.handle = {.handle_bytes = (unsigned)handle->n_bytes,
-				      .handle_type = handle->type}};
+	union room room = {
+		.handle = {.handle_bytes = (unsigned)handle->n_bytes, .handle_type = handle->type}};
 	cleanup_close int mount = -1;
 	int fd;
 

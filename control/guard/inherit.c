@@ -27,9 +27,9 @@ static int address_of(const char *run_directory, const char *suffix, struct sock
 {
 	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
 	return snprintf(ret->sun_path, sizeof(ret->sun_path), "%s/" CHQ_GUARD_SOCKET "%s",
-			run_directory, suffix) < (int)sizeof(ret->sun_path) ?
-		       0 :
-		       -ENAMETOOLONG;
+			run_directory, suffix) < (int)sizeof(ret->sun_path)
+		       ? 0
+		       : -ENAMETOOLONG;
 }
 
 static int receive_fd(int socket)
@@ -37,7 +37,9 @@ static int receive_fd(int socket)
 	char text[4096];
 	union control control;
 	struct iovec part = {text, sizeof(text)};
-	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
 				 .msg_controllen = sizeof(control)};
 	int fd;
 
@@ -109,8 +111,8 @@ int inherit_listen(const char *run_directory)
 {
 	cleanup_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un beside, address;
-	int err = address_of(run_directory, "", &address) ?:
-						      address_of(run_directory, ".new", &beside);
+	int err = address_of(run_directory, "", &address)
+			  ?: address_of(run_directory, ".new", &beside);
 	int given;
 	mode_t mask;
 

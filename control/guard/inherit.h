@@ -13,7 +13,8 @@ int inherit_running(const char *run_directory);
 /* The one that systemd kept for us (sd_listen_fds(3)); -ENOENT: none. */
 int inherit_stored(void);
 
-/* Tells systemd: `lines` as in sd_notify(3), with a descriptor (-1: none). Without systemd: nothing.
+/* Tells systemd: `lines` as in sd_notify(3), with a descriptor (-1: none). Without systemd:
+ * nothing.
  */
 void inherit_notify(const char *lines, int fd);
 

@@ -193,8 +193,8 @@ static bool is_asked(const struct policy *policy, const struct hook *hook,
 {
 	if (hook->stage == stage)
 		return true;
-	/* What may not be read may not be opened either: opening can truncate, and what a descriptor is
-	 * used for later is not always asked. */
+	/* What may not be read may not be opened either: opening can truncate, and what a
+	 * descriptor is used for later is not always asked. */
 	return hook->stage == STAGE_ACCESS && stage == STAGE_OPEN && enforces(selector) &&
 	       policy->mode == TRACING_ENFORCE;
 }
@@ -221,8 +221,8 @@ static void judge_hook(struct policy *policy, const struct hook *hook,
 	}
 }
 
-void judge(struct rules *rules, const struct question *question, judge_told_fn *told,
-	   void *context, struct answer *ret)
+void judge(struct rules *rules, const struct question *question, judge_told_fn *told, void *context,
+	   struct answer *ret)
 {
 	*ret = (struct answer){.error = EPERM};
 	for (size_t i = 0; i < rules->n_policies; i++) {
@@ -230,7 +230,6 @@ void judge(struct rules *rules, const struct question *question, judge_told_fn *
 
 		for (size_t j = 0; policy->enabled && j < policy->n_hooks; j++)
 			if (policy->hooks[j].stage != STAGE_COVERED)
-				judge_hook(policy, &policy->hooks[j], question, told, context,
-					   ret);
+				judge_hook(policy, &policy->hooks[j], question, told, context, ret);
 	}
 }

@@ -11,8 +11,9 @@
 
 /* What fanotify asks: may this process do that to this file? */
 struct question {
-	enum stage stage;   /* ACCESS, OPEN or EXEC */
-	const char **names; /* how it was reached; then the names under which the file is followed */
+	enum stage stage; /* ACCESS, OPEN or EXEC */
+	const char *
+		*names; /* how it was reached; then the names under which the file is followed */
 	size_t n_names;
 	struct process *process;
 	bool spared; /* not to be killed unless it is named */
@@ -33,7 +34,7 @@ typedef void judge_told_fn(void *context, struct policy *policy, const struct ho
  * Asks every rule. Denies where one denies. Counts in the policies, so that only one thread at a
  * time may be here with the same rules.
  */
-void judge(struct rules *rules, const struct question *question, judge_told_fn *told,
-	   void *context, struct answer *ret);
+void judge(struct rules *rules, const struct question *question, judge_told_fn *told, void *context,
+	   struct answer *ret);
 
 #endif

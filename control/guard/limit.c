@@ -10,14 +10,12 @@ static struct {
 	uint64_t key, last_ms;
 } slots[SLOTS];
 
-bool limit_passes(const struct tracing_action *action, pid_t pid, const char *path,
-		  uint64_t now_ms)
+bool limit_passes(const struct tracing_action *action, pid_t pid, const char *path, uint64_t now_ms)
 {
 	const struct {
 		uint64_t action, scope;
 	} rule = {(uintptr_t)action, action->scope == TRACING_SCOPE_GLOBAL ? 0 : (uint64_t)pid};
-	uint64_t key = XXH3_64bits_withSeed(path, strlen(path),
-					    XXH3_64bits(&rule, sizeof(rule)));
+	uint64_t key = XXH3_64bits_withSeed(path, strlen(path), XXH3_64bits(&rule, sizeof(rule)));
 
 	if (slots[key % SLOTS].key == key &&
 	    now_ms < slots[key % SLOTS].last_ms + action->rate_limit_ms)

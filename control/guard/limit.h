@@ -9,9 +9,9 @@
 #include "policy/tracing.h"
 
 /*
- * Post's rateLimit: one event of the same action, file and scope in rate_limit_ms. A fixed table: two
- * that share a slot take turns in it, so that at worst an event too many is told. `action` stands
- * for the rule; now_ms never goes back.
+ * Post's rateLimit: one event of the same action, file and scope in rate_limit_ms. A fixed table:
+ * two that share a slot take turns in it, so that at worst an event too many is told. `action`
+ * stands for the rule; now_ms never goes back.
  */
 bool limit_passes(const struct tracing_action *action, pid_t pid, const char *path,
 		  uint64_t now_ms);

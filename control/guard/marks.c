@@ -47,8 +47,8 @@ int marks_add(int group, int fd, enum marks_what what, bool exec, bool *pre)
 
 int marks_remove(int group, int fd)
 {
-	static const uint64_t plain = FAN_OPEN_PERM | FAN_OPEN_EXEC_PERM | FAN_ACCESS_PERM |
-				      FAN_EVENT_ON_CHILD;
+	static const uint64_t plain =
+		FAN_OPEN_PERM | FAN_OPEN_EXEC_PERM | FAN_ACCESS_PERM | FAN_EVENT_ON_CHILD;
 	int err = mark(group, FAN_MARK_REMOVE, plain | FAN_PRE_ACCESS, fd);
 
 	/* A kernel without FAN_PRE_ACCESS, or a file system that it is refused on. */
@@ -59,6 +59,6 @@ bool marks_pre_access(const char *path)
 {
 	cleanup_close int group = marks_group();
 
-	return group >= 0 && !fanotify_mark(group, FAN_MARK_ADD,
-					    FAN_OPEN_PERM | FAN_PRE_ACCESS, AT_FDCWD, path);
+	return group >= 0 &&
+	       !fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN_PERM | FAN_PRE_ACCESS, AT_FDCWD, path);
 }

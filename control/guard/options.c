@@ -21,9 +21,12 @@ static const char help[] =
 int options_read(int argc, char **argv, struct options *ret)
 {
 	static const struct option longs[] = {
-		{"run-dir", required_argument, NULL, 'r'}, {"state-dir", required_argument, NULL, 's'},
-		{"debug", no_argument, NULL, 'd'},	   {"version", no_argument, NULL, 'v'},
-		{"help", no_argument, NULL, 'h'},	   {},
+		{"run-dir", required_argument, NULL, 'r'},
+		{"state-dir", required_argument, NULL, 's'},
+		{"debug", no_argument, NULL, 'd'},
+		{"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},
+		{},
 	};
 	struct options options = {.run_directory = DEFAULT_RUN_DIRECTORY,
 				  .state_directory = DEFAULT_STATE_DIRECTORY};

@@ -10,6 +10,7 @@
 /*
  * CAP_SYS_ADMIN: fanotify. CAP_KILL: processes of other users. CAP_SYS_PTRACE: which program they
  * run. CAP_DAC_READ_SEARCH: ways through directories of other users, and file handles.
+ * CAP_DAC_OVERRIDE: its state, where the directory is not root's.
  */
 static const unsigned kept[] = {CAP_SYS_ADMIN, CAP_KILL, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH,
 				CAP_DAC_OVERRIDE};
@@ -60,9 +61,12 @@ static const int calls[] = {
 	SCMP_SYS(ppoll),
 	SCMP_SYS(fanotify_init),
 	SCMP_SYS(fanotify_mark),
+	SCMP_SYS(inotify_init1),
 	SCMP_SYS(inotify_add_watch),
 	SCMP_SYS(inotify_rm_watch),
 	SCMP_SYS(pidfd_send_signal),
+	SCMP_SYS(eventfd2),
+	SCMP_SYS(epoll_create1),
 	SCMP_SYS(epoll_wait),
 	SCMP_SYS(epoll_pwait),
 	SCMP_SYS(epoll_ctl),
@@ -110,8 +114,9 @@ int privilege_calls(void)
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]) && !err; i++)
 		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
 	/* For the notification of systemd only. */
-	err = err ?: seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-				      SCMP_A0(SCMP_CMP_EQ, 1 /* AF_UNIX */));
+	err = err
+		      ?: seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+					  SCMP_A0(SCMP_CMP_EQ, 1 /* AF_UNIX */));
 	err = err ?: seccomp_load(filter);
 	seccomp_release(filter);
 	return err;

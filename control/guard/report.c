@@ -48,11 +48,10 @@ void report_write(const struct report *report, const char *path, int fd, struct 
 	if (process->pid > 0 && process_writes(process->pid))
 		mask = 2;
 	for (size_t i = 0; i < report->n_hits; i++)
-		queue_put(queue,
-			  json_pack("{s:I s:i s:s s:s s:o s:i s:i s:O}", "time_ns",
-				    (json_int_t)report->time_ns, "pid", process->pid, "policy",
-				    report->hits[i].policy->name, "action",
-				    tracing_action_word(report->hits[i].action), "path",
-				    text_of(path), "mode", (int)info.st_mode, "mask", mask, "hook",
-				    report->hits[i].hook->shown));
+		queue_put(queue, json_pack("{s:I s:i s:s s:s s:o s:i s:i s:O}", "time_ns",
+					   (json_int_t)report->time_ns, "pid", process->pid,
+					   "policy", report->hits[i].policy->name, "action",
+					   tracing_action_word(report->hits[i].action), "path",
+					   text_of(path), "mode", (int)info.st_mode, "mask", mask,
+					   "hook", report->hits[i].hook->shown));
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/version.h"
 #include "chasqui/guard.h"
 #include "guard/serve.h"
 #include "util/cleanup.h"
@@ -118,13 +119,12 @@ static json_t *spare(struct server *server, const json_t *request)
 
 static json_t *counters_of(const struct policy *policy)
 {
-	return json_pack("{s:I s:I s:I s:I s:I s:I s:I}", "hits", (json_int_t)policy->counted.hits,
-			 "posts", (json_int_t)policy->counted.posts, "enforced",
-			 (json_int_t)policy->counted.enforced, "monitored",
-			 (json_int_t)policy->counted.monitored, "spared",
-			 (json_int_t)policy->counted.spared, "lost",
-			 (json_int_t)policy->counted.lost, "limited",
-			 (json_int_t)policy->counted.limited);
+	return json_pack(
+		"{s:I s:I s:I s:I s:I s:I s:I}", "hits", (json_int_t)policy->counted.hits, "posts",
+		(json_int_t)policy->counted.posts, "enforced", (json_int_t)policy->counted.enforced,
+		"monitored", (json_int_t)policy->counted.monitored, "spared",
+		(json_int_t)policy->counted.spared, "lost", (json_int_t)policy->counted.lost,
+		"limited", (json_int_t)policy->counted.limited);
 }
 
 static json_t *status(struct server *server)
@@ -140,12 +140,13 @@ static json_t *status(struct server *server)
 				    counters_of(&guard->rules->policies[i]));
 	n_files = files_count(guard->files);
 	pthread_mutex_unlock(&guard->lock);
-	return json_pack("{s:b s:i s:b s:i s:i s:i s:I s:I s:I s:I s:i s:o}", "ok", 1, "pid",
-			 getpid(), "pre_access", guard->watch.pre_access, "directories",
-			 (int)guard->watch.n_directories, "files", (int)n_files, "missing",
-			 (int)guard->watch.n_missing, "asked", (json_int_t)guard->asked, "denied",
-			 (json_int_t)guard->denied, "killed", (json_int_t)guard->killed, "lost",
-			 (json_int_t)lost, "restarts", (int)guard->restarts, "counters", counters);
+	return json_pack("{s:b s:s s:i s:b s:i s:i s:i s:I s:I s:I s:I s:i s:o}", "ok", 1,
+			 "version", CHASQUI_VERSION, "pid", getpid(), "pre_access",
+			 guard->watch.pre_access, "directories", (int)guard->watch.n_directories,
+			 "files", (int)n_files, "missing", (int)guard->watch.n_missing, "asked",
+			 (json_int_t)guard->asked, "denied", (json_int_t)guard->denied, "killed",
+			 (json_int_t)guard->killed, "lost", (json_int_t)lost, "restarts",
+			 (int)guard->restarts, "counters", counters);
 }
 
 json_t *request_serve(struct server *server, struct client *client, json_t *request, int passed,

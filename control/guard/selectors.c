@@ -57,7 +57,8 @@ static int read_pids(json_t *json, struct pids *ret)
 	json_t *values, *value;
 	size_t i;
 
-	if (json_unpack(json, "{s:b s:b s:o}", "not", &negated, "forks", &forks, "values", &values) ||
+	if (json_unpack(json, "{s:b s:b s:o}", "not", &negated, "forks", &forks, "values",
+			&values) ||
 	    json_array_size(values) > TRACING_PIDS_MOST)
 		return -EINVAL;
 	ret->negated = negated;
@@ -135,15 +136,14 @@ static int read_actions(json_t *json, struct selector *ret)
 	return err;
 }
 
-#define EACH(member, array, count, read)                                                      \
-	do {                                                                                  \
-		size_t n_;                                                                    \
-		err = err ?: room_for(json, member, sizeof(*(array)), &(array), &n_);         \
-		for (size_t i = 0; !err && i < n_; i++) {                                     \
-			(count) = i + 1;                                                      \
-			err = read(json_array_get(json_object_get(json, member), i),          \
-				   &(array)[i]);                                              \
-		}                                                                             \
+#define EACH(member, array, count, read)                                                           \
+	do {                                                                                       \
+		size_t n_;                                                                         \
+		err = err ?: room_for(json, member, sizeof(*(array)), &(array), &n_);              \
+		for (size_t i = 0; !err && i < n_; i++) {                                          \
+			(count) = i + 1;                                                           \
+			err = read(json_array_get(json_object_get(json, member), i), &(array)[i]); \
+		}                                                                                  \
 	} while (0)
 
 int selector_read(json_t *json, struct selector *ret)

@@ -67,7 +67,9 @@ static ssize_t receive(int fd, char *text, size_t size, int *passed)
 {
 	char room[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
 	struct iovec part = {text, size - 1};
-	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = room,
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = room,
 				 .msg_controllen = sizeof(room)};
 	ssize_t length = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	const struct cmsghdr *control = length >= 0 ? CMSG_FIRSTHDR(&message) : NULL;

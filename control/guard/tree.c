@@ -23,9 +23,9 @@ static void closedir_p(DIR **directory)
 /* Nobody's files, and where we read about processes ourselves. */
 static bool is_left_out(int fd)
 {
-	static const long left_out[] = {PROC_SUPER_MAGIC,    SYSFS_MAGIC,	DEBUGFS_MAGIC,
-					TRACEFS_MAGIC,	     CGROUP2_SUPER_MAGIC, CGROUP_SUPER_MAGIC,
-					BPF_FS_MAGIC,	     SECURITYFS_MAGIC,	DEVPTS_SUPER_MAGIC};
+	static const long left_out[] = {PROC_SUPER_MAGIC, SYSFS_MAGIC,	       DEBUGFS_MAGIC,
+					TRACEFS_MAGIC,	  CGROUP2_SUPER_MAGIC, CGROUP_SUPER_MAGIC,
+					BPF_FS_MAGIC,	  SECURITYFS_MAGIC,    DEVPTS_SUPER_MAGIC};
 	struct statfs info;
 
 	if (fstatfs(fd, &info))

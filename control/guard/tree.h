@@ -12,7 +12,8 @@ struct spot;
  */
 int tree_place(struct watch *watch, const char *prefix);
 
-/* A directory has come into one that is marked: marks it, and all below. -errno: look again at all. */
+/* A directory has come into one that is marked: marks it, and all below. -errno: look again at all.
+ */
 int tree_grow(struct watch *watch, const char *directory, const char *name);
 
 /* Of watch.c, for this. An O_PATH descriptor without passing a symbolic link, or -errno. */

@@ -33,7 +33,8 @@ void watch_close(struct watch *watch)
 {
 	struct spot *spot, *next;
 
-	HASH_ITER(hh, watch->spots, spot, next) spot_drop(watch, spot);
+	HASH_ITER (hh, watch->spots, spot, next)
+		spot_drop(watch, spot);
 	close_p(&watch->inotify);
 }
 
@@ -56,8 +57,8 @@ int watch_refuse(struct watch *watch, int err, const char *path)
 	return err;
 }
 
-/* Looks on each directory of the way to `path`, the last one included: *parent, or NULL when it does
- * not exist. */
+/* Looks on each directory of the way to `path`, the last one included: *parent, or NULL when it
+ * does not exist. */
 int watch_way(struct watch *watch, const char *path, struct spot **parent)
 {
 	char at[PATH_MAX] = "/";
@@ -89,9 +90,9 @@ static int mark_names(struct watch *watch, const char *directory)
 	cleanup_close int fd = watch_look(directory, O_DIRECTORY);
 	int err = fd < 0 ? fd : marks_add(watch->group, fd, MARKS_NAMES, watch->exec, NULL);
 
-	return err == -ENOENT || err == -ENOTDIR || err == -ELOOP ?
-		       0 :
-		       (err ? watch_refuse(watch, err, directory) : 0);
+	return err == -ENOENT || err == -ENOTDIR || err == -ELOOP
+		       ? 0
+		       : (err ? watch_refuse(watch, err, directory) : 0);
 }
 
 static int follow(struct watch *watch, int fd, const char *name)
@@ -215,9 +216,9 @@ static bool path_is_used(struct watch *watch, const char *path)
 {
 	struct spot *spot, *next;
 
-	HASH_ITER(hh, watch->spots, spot, next)
-	if (!spot->file && spot->round == watch->round && !strcmp(spot->path, path))
-		return true;
+	HASH_ITER (hh, watch->spots, spot, next)
+		if (!spot->file && spot->round == watch->round && !strcmp(spot->path, path))
+			return true;
 	return false;
 }
 
@@ -236,9 +237,9 @@ void watch_sweep(struct watch *watch, const struct rules *rules)
 	struct sweep sweep = {watch, rules};
 	struct spot *spot, *next;
 
-	HASH_ITER(hh, watch->spots, spot, next)
-	if (!spot->file && spot->round != watch->round)
-		leave(watch, spot);
+	HASH_ITER (hh, watch->spots, spot, next)
+		if (!spot->file && spot->round != watch->round)
+			leave(watch, spot);
 	pthread_mutex_lock(watch->lock);
 	files_sweep(watch->files, keep_file, gone, &sweep);
 	pthread_mutex_unlock(watch->lock);

@@ -39,9 +39,9 @@ int watch_open(int group, struct files *files, pthread_mutex_t *lock, struct wat
 void watch_close(struct watch *watch);
 
 /*
- * Marks everything that the rules want. -errno with `why` (256 bytes) when a mark is refused or there
- * are too many directories; what was marked stays marked then. Marks that nobody wants any more are
- * taken off by watch_sweep() alone.
+ * Marks everything that the rules want. -errno with `why` (256 bytes) when a mark is refused or
+ * there are too many directories; what was marked stays marked then. Marks that nobody wants any
+ * more are taken off by watch_sweep() alone.
  */
 int watch_scan(struct watch *watch, const struct rules *rules, char *why);
 void watch_sweep(struct watch *watch, const struct rules *rules);

@@ -42,7 +42,8 @@ static int load(struct guard *guard)
 	int err = state_load(guard->state_directory, &document);
 
 	if (err == -EBADMSG)
-		log_error("%s/" CHQ_GUARD_STATE " cannot be read and was put aside; there are no rules now",
+		log_error("%s/" CHQ_GUARD_STATE
+			  " cannot be read and was put aside; there are no rules now",
 			  guard->state_directory);
 	if (!document)
 		document = json_pack("{s:i s:[]}", "version", CHQ_GUARD_VERSION, "policies");

@@ -7,8 +7,8 @@
 #include "guard/options.h"
 
 /*
- * Guards until it hands over to a next one: what the program ends with. `inherited`: the group had a
- * worker before, whose unanswered questions are denied.
+ * Guards until it hands over to a next one: what the program ends with. `inherited`: the group had
+ * a worker before, whose unanswered questions are denied.
  */
 int worker_run(const struct options *options, int group, int listener, bool inherited,
 	       unsigned restarts);

@@ -13,8 +13,9 @@
  *   {"do": "watch", "re": N}           from now on events come
  *   {"do": "handover", "re": N}        the answer carries the fanotify group; the guard ends
  *
- * Answers: {"re": N, "ok": true, …} or {"re": N, "ok": false, "error": ERRNO, "why": "…", "policy": I,
- * "hook": I}. Events: {"event": {…}, "lost": N}, N being those that nobody was told of since the guard began.
+ * Answers: {"re": N, "ok": true, …} or {"re": N, "ok": false, "error": ERRNO, "why": "…", "policy":
+ * I, "hook": I}. Events: {"event": {…}, "lost": N}, N being those that nobody was told of since the
+ * guard began.
  *
  * The document of rules, also kept in STATE-DIR/guard.json:
  *
@@ -43,14 +44,14 @@
  *   exec     when it is opened to be executed
  *   covered  never by itself: nobody gets that far with a file that cannot be opened
  */
-#define CHQ_GUARD_CALLS(X)                        \
-	X("security_file_permission", 0, access)  \
-	X("security_file_open", 0, open)          \
-	X("security_bprm_check", 0, exec)         \
-	X("security_mmap_file", 0, covered)       \
-	X("security_path_truncate", 0, covered)   \
-	X("security_file_truncate", 0, covered)   \
-	X("security_path_rename", 1, covered)     \
+#define CHQ_GUARD_CALLS(X)                       \
+	X("security_file_permission", 0, access) \
+	X("security_file_open", 0, open)         \
+	X("security_bprm_check", 0, exec)        \
+	X("security_mmap_file", 0, covered)      \
+	X("security_path_truncate", 0, covered)  \
+	X("security_file_truncate", 0, covered)  \
+	X("security_path_rename", 1, covered)    \
 	X("security_path_link", 0, covered)
 
 #endif

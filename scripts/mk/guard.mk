@@ -9,3 +9,12 @@ all:: $(BUILD)/chasqui-guard
 
 $(BUILD)/chasqui-guard: $(BUILD)/control/guard/main.o $(guard_core)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(guard_libs) -o $@
+
+guard_tools = $(addprefix $(BUILD)/tests/enforcer/,guard-drive)
+
+$(BUILD)/tests/enforcer/guard-drive: $(BUILD)/tests/enforcer/guard-drive.o $(think) \
+		$(addprefix $(BUILD)/control/enforcer/,$(addsuffix .o,guard_client guard_link \
+		guard_rules guard_can guard_event hook_event))
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ -lyaml -ljansson -lxxhash -lseccomp -lcap-ng -lm $(LDLIBS) -o $@
+
+check-enforcer:: $(guard_tools)
