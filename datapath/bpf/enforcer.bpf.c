@@ -9,19 +9,22 @@
 
 const volatile __u32 chq_point = 0;
 const volatile __u32 chq_n_args = 0;	    /* raw tracepoints: how many there are */
-const volatile bool chq_is_syscall = false; /* kprobes: arguments are behind the first one */
+const volatile bool chq_is_syscall = false; /* __x64_sys_*: arguments are behind the first one */
 
 #define MAX_ERRNO 4095
 
+static __always_inline void read_inner(struct call *call)
+{
+	struct pt_regs *inner = (struct pt_regs *)call->args[0];
+
+	if (chq_is_syscall)
+		REGS_SYSCALL_ARGS(inner, call->args);
+}
+
 static __always_inline void read_registers(struct call *call, struct pt_regs *regs)
 {
-	struct pt_regs *inner;
-
 	REGS_ARGS(regs, call->args);
-	if (!chq_is_syscall)
-		return;
-	inner = (struct pt_regs *)call->args[0];
-	REGS_SYSCALL_ARGS(inner, call->args);
+	read_inner(call);
 }
 
 /* Kprobes and uprobes, and several functions by one program. */
@@ -68,6 +71,7 @@ static __always_inline void read_trampoline(struct call *call, void *ctx)
 {
 	for (__u32 i = 0; i < CHQ_HOOK_RAW; i++)
 		bpf_get_func_arg(ctx, i, &call->args[i]);
+	read_inner(call);
 }
 
 SEC("fentry")

@@ -10,6 +10,7 @@
 const volatile __u64 chq_set = 0;
 
 #define SIGKILL 9
+#define EPERM	1
 
 /* How a hit is acted upon. */
 struct deed {
@@ -21,15 +22,21 @@ struct deed {
 	__u8 action; /* the last one, enum chq_action_kind */
 };
 
+#define TICK_NS 10000000 /* of start times in /proc */
+
 /* Pid 1 is never ended; others of the gateway's own only where a selector names processes. */
 static __noinline bool is_spared(void)
 {
-	__u32 pid = bpf_get_current_pid_tgid() >> 32;
-	const __u64 *started = bpf_map_lookup_elem(&chq_spared, &pid);
+	struct task_struct *task = BPF_CORE_READ(this_task(), group_leader);
+	struct chq_spared_key key = {
+		.pid = pid_of(task, true),
+		.pid_namespace = namespace_of(task, CHQ_NS_PID),
+	};
+	const __u64 *started = bpf_map_lookup_elem(&chq_spared, &key);
 
-	if (pid == 1)
+	if (BPF_CORE_READ(task, tgid) == 1)
 		return true;
-	return started && *started == BPF_CORE_READ(this_task(), group_leader, start_boottime);
+	return started && *started == BPF_CORE_READ(task, start_boottime) / TICK_NS;
 }
 
 /* As one number: the arguments as they are in the record, their first bytes. */
@@ -78,6 +85,14 @@ static __always_inline void notify(const struct chq_act *act)
 		bpf_map_update_elem(&chq_notices, &thread, &notice, BPF_ANY);
 }
 
+/* Where the call can be refused as well, it is: a signal alone does not stop what is under way. */
+static __always_inline void end_process(struct work *work)
+{
+	bpf_send_signal(SIGKILL);
+	if (!work->verdict)
+		work->verdict = -EPERM;
+}
+
 static __always_inline void enforce(struct work *work, struct deed *deed, const struct chq_act *act)
 {
 	if (deed->spared) {
@@ -90,7 +105,7 @@ static __always_inline void enforce(struct work *work, struct deed *deed, const 
 	}
 	deed->count->enforced++;
 	if (act->kind == CHQ_ACT_SIGKILL)
-		bpf_send_signal(SIGKILL);
+		end_process(work);
 	else if (act->kind == CHQ_ACT_SIGNAL)
 		bpf_send_signal(act->signal);
 	else if (act->kind == CHQ_ACT_NOTIFY)

@@ -50,11 +50,11 @@ SPARSE_TABLE(chq_addr, BPF_MAP_TYPE_LPM_TRIE, struct chq_addr_key, __u8);
 SPARSE_TABLE(chq_number, BPF_MAP_TYPE_HASH, struct chq_number_key, __u8);
 SPARSE_TABLE(chq_names, BPF_MAP_TYPE_HASH, struct chq_name_key, __u8);
 
-/* The gateway's own: pid -> when the process started. The daemon writes it. */
+/* The gateway's own; the daemon writes it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 64);
-	__type(key, __u32);
+	__type(key, struct chq_spared_key);
 	__type(value, __u64);
 } chq_spared SEC(".maps");
 

@@ -59,7 +59,7 @@ static __always_inline bool adapt(struct work *work, const struct chq_visit *vis
 
 	if (visit->fd_arg != CHQ_FD_RETURNED)
 		fd = work->raw[slot(visit->fd_arg)];
-	else if (visit->adapter >= CHQ_AS_FILE_MASK && work->result < 0)
+	else if (work->result < 0)
 		return false;
 	__builtin_memcpy(work->hit.args, work->raw, sizeof(work->hit.args));
 	switch (visit->adapter) {
@@ -79,6 +79,12 @@ static __always_inline bool adapt(struct work *work, const struct chq_visit *vis
 		work->hit.args[0] = fd;
 		work->hit.args[1] = (__u64)file_of_fd(fd);
 		return work->hit.args[1];
+	case CHQ_AS_LSM_MMAP:
+		work->hit.args[2] = work->raw[3];
+		return true;
+	case CHQ_AS_BINPRM:
+		work->hit.args[0] = work->raw[2];
+		return true;
 	case CHQ_AS_WITH_MASK:
 		work->hit.args[1] = visit->mask;
 		return true;

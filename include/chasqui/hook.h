@@ -78,6 +78,8 @@ enum chq_adapter {
 	CHQ_AS_MMAP,	   /* (file, prot, flags) of mmap(2): security_mmap_file */
 	CHQ_AS_FD_INSTALL, /* (fd, file): fd_install */
 	CHQ_AS_WITH_MASK,  /* (argument 0, `mask`): the file is there, and the mask is known */
+	CHQ_AS_LSM_MMAP,   /* lsm/mmap_file has one argument more than security_mmap_file */
+	CHQ_AS_BINPRM,	   /* (argument 2 of sched_process_exec): security_bprm_check */
 	CHQ_ADAPTERS
 };
 
@@ -263,7 +265,11 @@ struct chq_name_key {
 	char name[CHQ_NAME_BYTES]; /* zeroes behind it; a longer one is cut */
 };
 
-/* chq_spared, pid -> when the process started (task's start_boottime): the gateway's own. */
+/* chq_spared, this -> when the process started, in ticks of 10 ms as /proc has it: the gateway's
+ * own. */
+struct chq_spared_key {
+	__u32 pid, pid_namespace; /* the pid in that namespace, and the namespace's inode number */
+};
 
 /* chq_hook_cell, one element: the set whose hits are told; both enforce while one replaces the
  * other. */

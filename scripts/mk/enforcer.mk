@@ -3,7 +3,15 @@
 
 enforcer_scripts = $(sort $(wildcard tests/enforcer/*.t))
 
-check-enforcer:: all
+# Policies by the hooks alone, without a daemon.
+hooks_tool = $(BUILD)/tests/enforcer/hooks
+
+$(hooks_tool): $(hooks_tool).o $(call room,control/enforcer control/policy control/util)
+	$(CC) $(LDFLAGS) $^ -lbpf -lelf -lz $(policy_libs) -o $@
+
+check-vm:: $(hooks_tool)
+
+check-enforcer:: all $(hooks_tool)
 	$(if $(enforcer_scripts),BUILD=$(BUILD) prove --verbose --merge $(enforcer_scripts))
 
 check-netns:: check-enforcer

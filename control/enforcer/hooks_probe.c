@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include "enforcer/hooks_inside.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "probe.skel.h"
+#include "util/cleanup.h"
+
+/* What was found out about one function by one back end. */
+struct tried {
+	struct plan_program program;
+	int err;
+	char why[HOOKS_WHY_BYTES];
+};
+
+static void close_probe(struct chq_probe **probe)
+{
+	chq_probe__destroy(*probe);
+}
+
+static struct bpf_program *program_of(struct chq_probe *probe, const struct plan_program *plan)
+{
+	switch (plan->back_end) {
+	case HOOKS_LSM:
+		return probe->progs.try_lsm;
+	case HOOKS_FMOD_RET:
+		return probe->progs.try_fmod_ret;
+	case HOOKS_FENTRY:
+		return plan->role == PLAN_RETURN ? probe->progs.try_fexit : probe->progs.try_fentry;
+	case HOOKS_KPROBE_MULTI:
+		return probe->progs.try_multi;
+	case HOOKS_KPROBE:
+		return probe->progs.try_kprobe;
+	case HOOKS_UPROBE:
+		return probe->progs.try_uprobe;
+	case HOOKS_TRACEPOINT:
+		return probe->progs.try_tp;
+	default:
+		return probe->progs.try_raw_tp;
+	}
+}
+
+static int say(char *why, int err, const char *doing, const struct plan_program *plan,
+	       const char *function)
+{
+	if (why)
+		snprintf(why, HOOKS_WHY_BYTES, "%s: the kernel refuses to %s %s: %s",
+			 hooks_back_end_word(plan->back_end), doing, function, strerror(-err));
+	return err;
+}
+
+/* Loads and attaches a program that does nothing, for a moment. */
+static int try_program(const struct plan_program *plan, char *why)
+{
+	cleanup(close_probe) struct chq_probe *probe = chq_probe__open();
+	struct bpf_program *program, *each;
+	char function[160];
+	int err = 0;
+
+	if (!probe)
+		return say(why, -errno, "open", plan, "probe");
+	program = program_of(probe, plan);
+	bpf_object__for_each_program(each, probe->obj)
+		bpf_program__set_autoload(each, each == program);
+	function_name(plan, function, sizeof(function));
+	if (plan->back_end <= HOOKS_FENTRY)
+		err = bpf_program__set_attach_target(program, 0, function);
+	if (!err)
+		err = bpf_object__load(probe->obj);
+	if (err)
+		return say(why, err, "load for", plan, function);
+	err = attach_program(program, plan, NULL);
+	return err ? say(why, err, "attach to", plan, function) : 0;
+}
+
+static int cannot(char *why, const char *format, const char *name)
+{
+	if (why)
+		snprintf(why, HOOKS_WHY_BYTES, format, name);
+	return -EOPNOTSUPP;
+}
+
+/* Where code of ours lies in its own file: a uprobe wants an instruction. */
+static uint64_t own_code_offset(void)
+{
+	uintptr_t code = (uintptr_t)hooks_probe, start, end;
+	unsigned long long offset;
+	uint64_t ret = 0;
+	char line[512];
+	FILE *maps = fopen("/proc/self/maps", "re");
+
+	while (maps && fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%lx-%lx %*s %llx", &start, &end, &offset) == 3 && code >= start &&
+		    code < end)
+			ret = code - start + offset;
+	}
+	if (maps)
+		fclose(maps);
+	return ret;
+}
+
+/* Something that every kernel has, for each. */
+static const struct plan_program samples[HOOKS_BACK_END_MAX] = {
+	[HOOKS_LSM] = {.back_end = HOOKS_LSM, .function = "file_permission"},
+	[HOOKS_FMOD_RET] = {.back_end = HOOKS_FMOD_RET, .function = "security_file_permission"},
+	[HOOKS_FENTRY] = {.back_end = HOOKS_FENTRY, .function = "security_file_permission"},
+	[HOOKS_KPROBE_MULTI] = {.back_end = HOOKS_KPROBE_MULTI,
+				.function = "security_file_permission"},
+	[HOOKS_KPROBE] = {.back_end = HOOKS_KPROBE, .function = "security_file_permission"},
+	[HOOKS_SYSCALL] = {.back_end = HOOKS_SYSCALL, .function = "sys_enter"},
+	[HOOKS_FILEMAP] = {.back_end = HOOKS_FILEMAP, .function = "mm_filemap_get_pages"},
+	[HOOKS_RAW_TRACEPOINT] = {.back_end = HOOKS_RAW_TRACEPOINT, .function = "sys_exit"},
+	[HOOKS_TRACEPOINT] = {.back_end = HOOKS_TRACEPOINT,
+			      .subsystem = "sched",
+			      .function = "sched_process_exec"},
+	[HOOKS_UPROBE] = {.back_end = HOOKS_UPROBE, .subsystem = "/proc/self/exe"},
+};
+
+const struct hooks_probe *hooks_probe(struct hooks *hooks)
+{
+	for (size_t i = 0; i < HOOKS_BACK_END_MAX && !hooks->probed; i++) {
+		struct plan_program sample = samples[i];
+		char *why = hooks->probe.back_ends[i].why;
+
+		if (i == HOOKS_UPROBE)
+			sample.offset = own_code_offset();
+		if (i == HOOKS_TRACEPOINT && !tracefs_is_there())
+			cannot(why, "%s", NO_TRACEFS);
+		else
+			hooks->probe.back_ends[i].works = try_program(&sample, why) == 0;
+	}
+	hooks->probed = true;
+	return &hooks->probe;
+}
+
+/* Does the back end fit the kind of hook at all? */
+static int fits(const struct tracing_hook *hook, size_t call, enum hooks_back_end back_end,
+		char *why)
+{
+	const char *name = hook_call_name(hook, call);
+	bool security = strncmp(name, "security_", 9) == 0;
+
+	switch (back_end) {
+	case HOOKS_LSM:
+		return lsm_hook_of(hook, name) ? 0 : cannot(why, "%s is no LSM hook", name);
+	case HOOKS_FMOD_RET:
+		return hook->kind == TRACING_KPROBE && security
+			       ? 0
+			       : cannot(why, "%s is not a function that fmod_ret changes", name);
+	case HOOKS_SYSCALL:
+		return syscall_serves(hook, name) ? 0
+						  : cannot(why, "no system call shows %s", name);
+	case HOOKS_FILEMAP:
+		return hook->kind == TRACING_KPROBE && strcmp(name, "security_file_permission") == 0
+			       ? 0
+			       : cannot(why, "the page cache does not show %s", name);
+	case HOOKS_RAW_TRACEPOINT:
+		return hook->kind == TRACING_TRACEPOINT && hook->raw ? 0 : cannot(why, "%s", name);
+	case HOOKS_TRACEPOINT:
+		return hook->kind == TRACING_TRACEPOINT && !hook->raw ? 0 : cannot(why, "%s", name);
+	case HOOKS_UPROBE:
+		return hook->kind == TRACING_UPROBE ? 0 : cannot(why, "%s", name);
+	default:
+		return hook->kind == TRACING_KPROBE ? 0 : cannot(why, "%s", name);
+	}
+}
+
+static int known_answer(struct hooks *hooks, const struct plan_program *program, char *why,
+			int *ret)
+{
+	for (size_t i = 0; i < hooks->tried.n; i++) {
+		const struct tried *tried = list_at(&hooks->tried, struct tried, i);
+
+		if (memcmp(&tried->program, program, sizeof(*program)) != 0)
+			continue;
+		if (why)
+			snprintf(why, HOOKS_WHY_BYTES, "%s", tried->why);
+		*ret = tried->err;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static int try_once(struct hooks *hooks, const struct plan_program *program, char *why)
+{
+	struct tried tried = {.program = *program};
+	int err;
+
+	if (!hooks->tried.item_bytes)
+		hooks->tried.item_bytes = sizeof(struct tried);
+	if (known_answer(hooks, program, why, &err) == 0)
+		return err;
+	tried.err = try_program(program, tried.why);
+	list_add(&hooks->tried, &tried);
+	if (why)
+		snprintf(why, HOOKS_WHY_BYTES, "%s", tried.why);
+	return tried.err;
+}
+
+/* The function that is asked for, as this back end sees it. */
+static void describe(const struct tracing_hook *hook, size_t call, enum hooks_back_end back_end,
+		     struct plan_program *ret)
+{
+	const char *name = hook_call_name(hook, call);
+
+	memset(ret, 0, sizeof(*ret));
+	*ret = samples[back_end];
+	if (back_end == HOOKS_SYSCALL || back_end == HOOKS_FILEMAP)
+		return;
+	ret->is_syscall = hook->kind == TRACING_KPROBE && hook->syscall;
+	memset(ret->function, 0, sizeof(ret->function));
+	memset(ret->subsystem, 0, sizeof(ret->subsystem));
+	ret->offset = 0;
+	strncpy(ret->function, back_end == HOOKS_LSM ? lsm_hook_of(hook, name) : name,
+		sizeof(ret->function) - 1);
+	if (hook->path || hook->subsystem)
+		strncpy(ret->subsystem, hook->path ? hook->path : hook->subsystem,
+			sizeof(ret->subsystem) - 1);
+	if (hook->kind == TRACING_UPROBE && call >= hook->n_calls)
+		ret->offset = hook->offsets[call - hook->n_calls];
+}
+
+int hooks_can(struct hooks *hooks, const struct tracing_hook *hook, size_t call,
+	      enum hooks_back_end back_end, char why[HOOKS_WHY_BYTES])
+{
+	struct plan_program program;
+	int err = fits(hook, call, back_end, why);
+
+	if (err)
+		return err;
+	if (back_end == HOOKS_TRACEPOINT && !tracefs_is_there())
+		return cannot(why, "%s", NO_TRACEFS);
+	describe(hook, call, back_end, &program);
+	err = try_once(hooks, &program, why);
+	if (!err && hook->returns && back_end <= HOOKS_FENTRY) {
+		program.back_end = HOOKS_FENTRY;
+		program.role = PLAN_RETURN;
+		memset(program.function, 0, sizeof(program.function));
+		strncpy(program.function, hook_call_name(hook, call), sizeof(program.function) - 1);
+		err = try_once(hooks, &program, why);
+	}
+	return err;
+}
+
+#define MANY_SYSCALLS 8 /* from here on one program for all is better than one for each */
+
+static bool skips(const struct tracing_hook *hook, enum hooks_back_end back_end)
+{
+	if (back_end == HOOKS_FILEMAP)
+		return true; /* only as asked for: it sees less than system calls do */
+	if (hook->kind == TRACING_KPROBE && hook->syscall && hook->n_calls > MANY_SYSCALLS)
+		return back_end != HOOKS_SYSCALL;
+	return false;
+}
+
+int hooks_choose(struct hooks *hooks, const struct tracing_hook *hook, size_t call,
+		 char why[HOOKS_WHY_BYTES], enum hooks_back_end *ret)
+{
+	char words[HOOKS_WHY_BYTES] = "nothing on this kernel shows it";
+
+	for (int i = 0; i < HOOKS_BACK_END_MAX; i++) {
+		if (skips(hook, i) || fits(hook, call, i, NULL))
+			continue;
+		if (hooks_can(hooks, hook, call, i, words) == 0) {
+			*ret = i;
+			return 0;
+		}
+	}
+	if (why)
+		snprintf(why, HOOKS_WHY_BYTES, "%s", words);
+	return -EOPNOTSUPP;
+}

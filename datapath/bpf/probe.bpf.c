@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+
+/* Programs that do nothing: what the kernel lets load and attach is found by trying them. */
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#define NOTHING(section, name) \
+	SEC(section)           \
+	int name(void *ctx)    \
+	{                      \
+		(void)ctx;     \
+		return 0;      \
+	}
+
+NOTHING("lsm", try_lsm)
+NOTHING("fmod_ret", try_fmod_ret)
+NOTHING("fentry", try_fentry)
+NOTHING("fexit", try_fexit)
+NOTHING("kprobe.multi/", try_multi)
+NOTHING("kprobe", try_kprobe)
+NOTHING("raw_tp", try_raw_tp)
+NOTHING("tracepoint", try_tp)
+NOTHING("uprobe", try_uprobe)
+
+char _license[] SEC("license") = "Dual BSD/GPL";
