@@ -390,6 +390,7 @@ bool handshake_work(struct device *device)
 static void retransmit(struct device *device, struct peer *peer, uint64_t now_ns)
 {
 	if (peer->retries > RETRIES_MAX) {
+		timers_give_up(&peer->timers);
 		staged_free(peer_take_staged(peer, NULL));
 		if (!peer->timers.due_ns[TIMER_FORGET])
 			timers_session_derived(&peer->timers, now_ns);

@@ -117,6 +117,21 @@ static int open_tun(const struct options *options, struct tun *ret)
 	return err;
 }
 
+/* The device is ours, so whoever still has its socket is about to end: `wg-quick down`, and `up`.
+ */
+static int listen_patiently(const struct tun *tun, char *path, size_t path_room)
+{
+	const struct timespec pause = {.tv_nsec = 20 * NS_PER_MS};
+	int fd = -EADDRINUSE;
+
+	for (int tries = 0; fd == -EADDRINUSE && tries < 100; tries++) {
+		if (tries)
+			nanosleep(&pause, NULL);
+		fd = control_listen(tun->name, path, path_room);
+	}
+	return fd;
+}
+
 static int open_uapi(const struct tun *tun, char *path, size_t path_room)
 {
 	int fd = fd_from("WG_UAPI_FD");
@@ -127,7 +142,7 @@ static int open_uapi(const struct tun *tun, char *path, size_t path_room)
 		fcntl(fd, F_SETFL, O_NONBLOCK);
 		return fd;
 	}
-	fd = control_listen(tun->name, path, path_room);
+	fd = listen_patiently(tun, path, path_room);
 	if (fd < 0)
 		log_error("no control socket: %s", strerror(-fd));
 	return fd;

@@ -78,6 +78,12 @@ void timers_handshake_complete(struct timers *timers)
 	disarm(timers, TIMER_RETRANSMIT);
 }
 
+void timers_give_up(struct timers *timers)
+{
+	disarm(timers, TIMER_KEEPALIVE);
+	atomic_store_explicit(&timers->another_keepalive, false, memory_order_relaxed);
+}
+
 bool timers_set_persistent(struct timers *timers, uint32_t seconds, uint64_t now_ns)
 {
 	atomic_store_explicit(&timers->persistent_s, seconds, memory_order_relaxed);

@@ -45,6 +45,8 @@ bool timers_any_received(struct timers *timers, uint64_t now_ns);
 bool timers_initiation_sent(struct timers *timers, uint64_t now_ns, uint32_t jitter_ms);
 bool timers_session_derived(struct timers *timers, uint64_t now_ns);
 void timers_handshake_complete(struct timers *timers);
+/* Nobody answers: nothing more is owed. */
+void timers_give_up(struct timers *timers);
 bool timers_set_persistent(struct timers *timers, uint32_t seconds, uint64_t now_ns);
 bool timers_arm(struct timers *timers, enum timer timer, uint64_t due_ns);
 void timers_stop(struct timers *timers);

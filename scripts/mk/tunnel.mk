@@ -39,7 +39,7 @@ quick-tunnel: $(tunnel_tests)
 .PHONY: quick-tunnel
 
 check-netns:: $(BUILD)/chasqui-wg $(BUILD)/tests/tunnel/relay $(BUILD)/tests/tunnel/flood
-	BUILD=$(BUILD) prove -j2 --verbose --merge $(sort $(wildcard tests/tunnel/*.t))
+	BUILD=$(BUILD) prove -j3 --verbose --merge $(sort $(wildcard tests/tunnel/*.t))
 
 # Minutes; JSON lines and a table.
 bench-tunnel: $(BUILD)/chasqui-wg

@@ -32,7 +32,7 @@ ok() {
 	else
 		failed=$((failed + 1))
 		printf 'not ok %d - %s\n# %s\n' "$count" "$name" "$*"
-		[ -z "$output" ] || printf '%s\n' "$output" | sed 's/^/# /'
+		[ -z "$output" ] || printf '%s\n' "$output" | tail -8 | cut -c1-200 | sed 's/^/# /'
 	fi
 }
 
