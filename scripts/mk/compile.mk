@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 # Identity and compile rooms: their unit tests and the compiler's bench.
 
-compile_names = index label selector registry partition compile generation hosts
+compile_names = index label selector registry partition compile generation hosts encrypt
 compile_tests = $(addprefix $(BUILD)/tests/unit/test_,$(compile_names))
 bench_compile = $(BUILD)/tests/bench/bench-compile
 
