@@ -61,6 +61,22 @@ static const struct command deny_words[] = {
 	{},
 };
 
+static const struct command tracing_words[] = {
+	{"list", "[-o json]", "List the TracingPolicies with what each has done", tracing_list,
+	 ASKS, 0, 0, NULL},
+	{"show", "NAME [-o json]", "Show a TracingPolicy, hook by hook", tracing_show, ASKS, 1, 1,
+	 NULL},
+	{"enable", "NAME", "Switch a TracingPolicy on; it stays so over a restart", tracing_enable,
+	 ASKS, 1, 1, NULL},
+	{"disable", "NAME", "Switch a TracingPolicy off; it stays so over a restart",
+	 tracing_disable, ASKS, 1, 1, NULL},
+	{"set-mode", "NAME monitor|enforce", "Let a TracingPolicy only report, or act",
+	 tracing_set_mode, ASKS, 2, 2, NULL},
+	{"backends", "[-o json]", "Say which back ends this kernel has for hooks",
+	 tracing_back_ends, ASKS, 0, 0, NULL},
+	{},
+};
+
 static const struct command words[] = {
 	{"status", "[-o json]", "Is the gateway up, and with which policy?", show_status, ASKS, 0,
 	 0, NULL},
@@ -83,6 +99,7 @@ static const struct command words[] = {
 	{"identity", "", "Who is who", NULL, NULL, 0, 0, identity_words},
 	{"policy", "", "Check, list and explain policy", NULL, NULL, 0, 0, policy_words},
 	{"trace", "", "What would become of a packet", NULL, NULL, 0, 0, trace_words},
+	{"tracing", "", "Hooks on files and processes", NULL, NULL, 0, 0, tracing_words},
 	{"class", "", "What the compiler makes of identities", NULL, NULL, 0, 0, class_words},
 	{"conntrack", "", "Flows", NULL, NULL, 0, 0, conntrack_words},
 	{"deny", "", "The gate's deny list", NULL, NULL, 0, 0, deny_words},

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/table.h"
+#include "cli/tracing.h"
 #include "util/cleanup.h"
 
 static const char *text_at(const json_t *object, const char *path)
@@ -190,6 +191,27 @@ static int print_tables(const json_t *status)
 	return err;
 }
 
+/* Each hook, who serves it, and what that cannot stop; then the guard. */
+static int print_enforcer(const json_t *status)
+{
+	const json_t *policies = member_at(status, "enforcer.policies");
+	const json_t *guard = member_at(status, "enforcer.guard");
+	int err;
+
+	if (!json_array_size(policies))
+		return 0;
+	putchar('\n');
+	err = tracing_print_hooks(policies);
+	if (true_at(guard, "connected"))
+		printf("file guard: pid %lld, %lld files marked, %lld accesses asked, %lld denied, %lld killed\n",
+		       (long long)number_at(guard, "pid"), (long long)number_at(guard, "files"),
+		       (long long)number_at(guard, "asked"), (long long)number_at(guard, "denied"),
+		       (long long)number_at(guard, "killed"));
+	else if (true_at(guard, "wanted"))
+		printf("file guard: NOT RUNNING; what its hooks guard is protected by killing alone\n");
+	return err;
+}
+
 static void print_lost(const json_t *status)
 {
 	const char *reason;
@@ -214,7 +236,8 @@ int show_status(const struct arguments *arguments)
 	}
 	print_state(status);
 	print_counts(status);
-	if (print_ports(status) < 0 || print_drops(status) < 0 || print_tables(status) < 0)
+	if (print_ports(status) < 0 || print_drops(status) < 0 || print_tables(status) < 0 ||
+	    print_enforcer(status) < 0)
 		outcome = EXIT_REFUSED;
 	print_lost(status);
 	json_decref(status);

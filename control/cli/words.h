@@ -39,6 +39,13 @@ int selector_list(const struct arguments *arguments);
 int policy_lint(const struct arguments *arguments);
 int policy_diff(const struct arguments *arguments);
 
+int tracing_list(const struct arguments *arguments);
+int tracing_show(const struct arguments *arguments);
+int tracing_enable(const struct arguments *arguments);
+int tracing_disable(const struct arguments *arguments);
+int tracing_set_mode(const struct arguments *arguments);
+int tracing_back_ends(const struct arguments *arguments);
+
 int show_version(const struct arguments *arguments);
 int show_help(const struct arguments *arguments);
 

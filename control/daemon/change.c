@@ -17,6 +17,7 @@
 #include "daemon/ports.h"
 #include "daemon/stage.h"
 #include "daemon/state.h"
+#include "daemon/tracing.h"
 #include "daemon/worker.h"
 #include "identity/registry.h"
 #include "observe/names.h"
@@ -39,6 +40,7 @@ struct change {
 	struct stage stage;
 	struct config *config;
 	struct generation *generation;
+	struct enforcer_plan *plan; /* who serves the hooks of the TracingPolicies */
 	struct problems problems;
 	struct addresses own;	/* as the compiler is told */
 	uint16_t *port_numbers; /* of the Gateway document's ports, in its order, and its tunnel */
@@ -58,6 +60,7 @@ static void change_free(struct change *change)
 	if (change->config && change->config != change->daemon->live.config)
 		config_free(change->config);
 	generation_free(change->generation);
+	enforcer_plan_free(change->plan);
 	problems_free(&change->problems);
 	stage_free(&change->stage);
 	free(change->own.list);
@@ -195,6 +198,7 @@ static int http_status(int err)
 	switch (err) {
 	case -EINVAL:
 	case -E2BIG:
+	case -EOPNOTSUPP:
 		return 422;
 	case -ENOENT:
 		return 404;
@@ -484,6 +488,41 @@ static bool comes_in_place(struct change *change)
 	       datapath_hosts_add(daemon->datapath, live, change->generation) == 0;
 }
 
+static int refuse_hook(struct change *change, int err, const char *why, struct place at)
+{
+	if (!at.line)
+		return refuse(change, err, "%s", *why ? why : strerror(-err));
+	problems_add(&change->problems, change->config, at, "%s", *why ? why : strerror(-err));
+	return refuse(change, err, "a hook cannot be served; nothing was changed");
+}
+
+/* The hooks of TracingPolicies. They come first, because they can be taken back. */
+static int enforce(struct change *change)
+{
+	struct enforcer *enforcer = change->daemon->enforcer;
+	const struct config *config = change->config;
+	char why[ENFORCER_WHY_BYTES];
+	struct place at;
+	int err;
+
+	if (change->kind == CHANGE_RECOMPILE)
+		return 0;
+	enforcer_plan_free(give(change->plan));
+	err = enforcer_plan(enforcer, config->tracing, config->n_tracing, why, &at, &change->plan);
+	if (!err)
+		err = enforcer_apply(enforcer, change->plan, why, &at);
+	return err ? refuse_hook(change, err, why, at) : 0;
+}
+
+static int take_back(struct change *change, int err)
+{
+	char why[ENFORCER_WHY_BYTES];
+
+	if (change->kind != CHANGE_RECOMPILE && enforcer_undo(change->daemon->enforcer, why) < 0)
+		log_error("the hooks that were live could not be put back: %s", why);
+	return err;
+}
+
 static int install(struct change *change)
 {
 	struct daemon *daemon = change->daemon;
@@ -503,6 +542,8 @@ static int install(struct change *change)
 		return refuse(change, err, "%s: %s; nothing was changed",
 			      daemon->options.state_directory, strerror(-err));
 	err = ask_to_confirm(change);
+	if (!err)
+		err = enforce(change);
 	if (err) {
 		confirm_restore(daemon, &before);
 		return err;
@@ -514,7 +555,8 @@ static int install(struct change *change)
 		if (change->confirm_s)
 			confirm_restore(daemon, &before);
 		words = datapath_refusal(daemon->datapath);
-		return refuse(change, err, "%s", words && *words ? words : strerror(-err));
+		refuse(change, err, "%s", words && *words ? words : strerror(-err));
+		return take_back(change, err);
 	}
 	return 0;
 }
@@ -556,6 +598,10 @@ static void make_live(struct change *change)
 	struct live *live = &daemon->live;
 	char what[256];
 
+	if (change->plan) {
+		enforcer_keep(daemon->enforcer, give(change->plan));
+		tracing_save(daemon);
+	}
 	generation_free(live->generation);
 	if (live->config != change->config)
 		config_free(live->config);

@@ -23,6 +23,7 @@ struct watch;
 struct names;
 struct hits;
 struct processes;
+struct enforcer;
 
 /* What the daemon itself has made live. Empty while the kernel enforces an earlier daemon's. */
 struct live {
@@ -59,6 +60,8 @@ struct daemon {
 	struct names *names; /* what the numbers in events mean */
 	struct hits *hits;   /* of rules */
 	struct processes *processes;
+	struct enforcer *enforcer; /* TracingPolicies */
+	char *enforcer_pins;
 	struct live live;
 	struct addresses own;
 	struct recent recent;
@@ -75,7 +78,7 @@ struct daemon {
 	size_t n_detached;
 	struct port_note notes[CHQ_PORT_MAX];
 	size_t n_notes;
-	struct event *timers[12]; /* all that wakes the loop */
+	struct event *timers[24]; /* all that wakes the loop */
 	size_t n_timers;
 };
 

@@ -22,6 +22,7 @@
 #include "daemon/processes.h"
 #include "daemon/serve.h"
 #include "daemon/state.h"
+#include "daemon/tracing.h"
 #include "daemon/worker.h"
 #include "observe/names.h"
 #include "util/cleanup.h"
@@ -100,6 +101,9 @@ static int start(struct daemon *daemon)
 	err = hits_open(daemon);
 	if (err)
 		return fail(err, "hits of rules");
+	err = tracing_open(daemon);
+	if (err)
+		return fail(err, "hooks of TracingPolicies");
 	err = serve_open(daemon);
 	if (err)
 		return fail(err, daemon->options.run_directory);
@@ -128,6 +132,7 @@ static void stop(struct daemon *daemon)
 	processes_close(daemon);
 	names_close(daemon->names);
 	hits_close(daemon);
+	tracing_close(daemon);
 	datapath_close(daemon->datapath);
 	generation_free(daemon->live.generation);
 	config_free(daemon->live.config);

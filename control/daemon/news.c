@@ -16,6 +16,7 @@
 #include "daemon/ports.h"
 #include "daemon/recent.h"
 #include "daemon/show.h"
+#include "daemon/tracing.h"
 #include "kernel/watch.h"
 #include "util/cleanup.h"
 #include "util/log.h"
@@ -109,6 +110,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *data)
 	(void)fd;
 	(void)what;
 	datapath_sweep(daemon->datapath);
+	tracing_tick(daemon);
 }
 
 static void on_check(evutil_socket_t fd, short what, void *data)

@@ -17,6 +17,7 @@
 #include "daemon/recent.h"
 #include "daemon/show.h"
 #include "daemon/trace.h"
+#include "daemon/tracing.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 
@@ -53,6 +54,8 @@ SHOWS(flows)
 SHOWS(documents)
 SHOWS(rules)
 SHOWS(selectors)
+SHOWS(tracing)
+SHOWS(back_ends)
 
 /* ?confirm=SECONDS; false: that is no number of them, and the request is answered. */
 static bool read_confirm(struct api_request *request, uint32_t *ret)
@@ -226,6 +229,8 @@ static const struct api_route routes[] = {
 	{"GET", "/v1/ports", get_ports},
 	{"GET", "/v1/history", get_history},
 	{"GET", "/v1/documents", get_documents},
+	{"GET", "/v1/tracing", get_tracing},
+	{"GET", "/v1/tracing/back-ends", get_back_ends},
 	{"GET", "/v1/events", get_events},
 	{"GET", "/v1/processes/events", processes_serve},
 	{"POST", "/v1/reload", post_reload},
@@ -236,6 +241,10 @@ static const struct api_route routes[] = {
 	{"POST", "/v1/rollback/*", post_rollback},
 	{"POST", "/v1/conntrack/flush", post_flush},
 	{"POST", "/v1/ports/*/attach", post_attach},
+	{"POST", "/v1/tracing/*/enable", post_tracing_enable},
+	{"POST", "/v1/tracing/*/disable", post_tracing_disable},
+	{"POST", "/v1/tracing/*/enforce", post_tracing_enforce},
+	{"POST", "/v1/tracing/*/monitor", post_tracing_monitor},
 	{"POST", "/v1/ports/*/detach", post_detach},
 	{},
 };

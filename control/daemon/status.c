@@ -10,6 +10,7 @@
 #include "api/version.h"
 #include "daemon/confirm.h"
 #include "daemon/processes.h"
+#include "daemon/tracing.h"
 #include "kernel/forwarding.h"
 #include "observe/flow.h"
 #include "util/addr.h"
@@ -151,6 +152,7 @@ json_t *show_status(struct daemon *daemon)
 	json_object_set_new(status, "tables", tables_as_json(daemon));
 	json_object_set_new(status, "eventsLost", lost_as_json(daemon));
 	json_object_set_new(status, "processes", processes_status(daemon));
+	json_object_set_new(status, "enforcer", show_enforcer(daemon));
 	return status;
 }
 

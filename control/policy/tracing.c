@@ -208,6 +208,32 @@ static const struct field tracing_fields[] = {
 	{},
 };
 
+/* FNV-1a over the nodes, so that places and comments do not count. */
+static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t count)
+{
+	const unsigned char *byte = bytes;
+
+	for (size_t i = 0; i < count; i++)
+		hash = (hash ^ byte[i]) * 0x100000001b3;
+	return hash;
+}
+
+static uint64_t hash_node(uint64_t hash, const struct node *node)
+{
+	unsigned char head[2] = {node->kind, node->kind == NODE_SCALAR && node->plain};
+
+	hash = hash_bytes(hash, head, sizeof(head));
+	hash = hash_bytes(hash, &node->count, sizeof(node->count));
+	if (node->kind == NODE_SCALAR)
+		return hash_bytes(hash, node->text, node->length_bytes + 1);
+	for (const struct node *child = node->first; child; child = child->next) {
+		hash = hash_node(hash, child);
+		if (node->kind == NODE_MAP)
+			hash = hash_node(hash, child->value);
+	}
+	return hash;
+}
+
 void read_tracing_policy(struct reader *rd, const struct node *document)
 {
 	struct tracing_policy policy = {.name = ""}, *place;
@@ -225,6 +251,7 @@ void read_tracing_policy(struct reader *rd, const struct node *document)
 		return;
 	policy.name = meta.name;
 	policy.at = meta.name_at;
+	policy.hash = hash_node(0xcbf29ce484222325, document);
 	place = READER_ADD(rd, rd->config->tracing, rd->config->n_tracing);
 	if (place)
 		*place = policy;

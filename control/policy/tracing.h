@@ -285,6 +285,7 @@ struct tracing_policy {
 	struct tracing_call
 		*enforcers; /* enforcers[0].calls, lists put in: what NotifyEnforcer acts on */
 	size_t n_enforcers;
+	uint64_t hash;	 /* of the document: another text of the same meaning may have another */
 	struct place at; /* of metadata.name */
 };
 

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "enforcer/plan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+size_t plan_calls(const struct tracing_hook *hook)
+{
+	if (hook->kind == TRACING_TRACEPOINT)
+		return 1;
+	return hook->n_calls + hook->n_offsets;
+}
+
+const char *enforcer_call_name(const struct enforcer_call *call, char *text, size_t size)
+{
+	const struct tracing_hook *hook = call->hook;
+
+	if (hook->kind == TRACING_TRACEPOINT)
+		snprintf(text, size, "%s/%s", hook->subsystem, hook->event);
+	else if (call->call >= hook->n_calls)
+		snprintf(text, size, "%s+0x%llx", hook->path,
+			 (unsigned long long)hook->offsets[call->call - hook->n_calls]);
+	else if (hook->kind == TRACING_UPROBE)
+		snprintf(text, size, "%s:%s", hook->path, hook->calls[call->call].name);
+	else
+		snprintf(text, size, "%s", hook->calls[call->call].name);
+	return text;
+}
+
+static bool any(const struct tracing_hook *hook, bool (*holds)(const struct tracing_action *))
+{
+	for (size_t s = 0; s < hook->n_selectors; s++) {
+		const struct tracing_selector *selector = &hook->selectors[s];
+
+		for (size_t a = 0; a < selector->n_actions; a++)
+			if (holds(&selector->actions[a]))
+				return true;
+		for (size_t a = 0; a < selector->n_return_actions; a++)
+			if (holds(&selector->return_actions[a]))
+				return true;
+	}
+	return false;
+}
+
+static bool enforces(const struct tracing_action *action)
+{
+	return tracing_enforces(action->kind);
+}
+
+/* NotifyEnforcer's error is for another function, which its own back end answers for. */
+static bool denies(const struct tracing_action *action)
+{
+	return action->kind == TRACING_ACTION_OVERRIDE;
+}
+
+bool plan_needs_guard(const struct enforcer_call *call)
+{
+	if (!call->guard)
+		return false;
+	return call->back_end == HOOKS_NONE ||
+	       (any(call->hook, denies) && !hooks_back_end_denies(call->back_end));
+}
+
+/* -EOPNOTSUPP with both answers: nothing here can do what the hook asks for. */
+static int refuse(const struct tracing_policy *policy, const struct enforcer_call *call,
+		  const char *bpf, const char *guard, char why[ENFORCER_WHY_BYTES])
+{
+	char name[160];
+
+	snprintf(why, ENFORCER_WHY_BYTES, "TracingPolicy %s: %s cannot be served: %s%s%s",
+		 policy->name, enforcer_call_name(call, name, sizeof(name)), bpf,
+		 *guard ? "; fanotify: " : "", guard);
+	return -EOPNOTSUPP;
+}
+
+static int choose_bpf(struct hooks *hooks, const char *no_hooks, struct enforcer_call *call,
+		      char why[HOOKS_WHY_BYTES])
+{
+	int err = -EOPNOTSUPP;
+
+	call->back_end = HOOKS_NONE;
+	if (hooks)
+		err = hooks_choose(hooks, call->hook, call->call, why, &call->back_end);
+	else
+		snprintf(why, HOOKS_WHY_BYTES, "%s", no_hooks);
+	if (err)
+		call->back_end = HOOKS_NONE;
+	return err;
+}
+
+/*
+ * The guard serves what is to be enforced, beside BPF programs that kill, as the one that can
+ * deny; what is only watched it serves when no BPF program can. LSM denies all by itself.
+ */
+int plan_call(struct hooks *hooks, const char *no_hooks, const struct tracing_policy *policy,
+	      struct enforcer_call *call, char why[ENFORCER_WHY_BYTES])
+{
+	char bpf[HOOKS_WHY_BYTES] = "", guard[GUARD_WHY_BYTES] = "";
+	int err = choose_bpf(hooks, no_hooks, call, bpf);
+	bool can = guard_can(policy, call->hook_number, call->call, guard) == 0;
+
+	call->guard = can && call->back_end != HOOKS_LSM && (err || any(call->hook, enforces));
+	if (err && !call->guard) {
+		call->missing = err == -ENOENT && call->hook->may_be_missing;
+		return call->missing ? 0 : refuse(policy, call, bpf, guard, why);
+	}
+	if (any(call->hook, denies) && !call->guard && !hooks_back_end_denies(call->back_end)) {
+		snprintf(bpf, sizeof(bpf),
+			 "Override needs lsm, fmod_ret or fanotify, and only %s "
+			 "works here",
+			 hooks_back_end_word(call->back_end));
+		return refuse(policy, call, bpf, guard, why);
+	}
+	return 0;
+}
+
+bool plan_guard_enabled(const struct enforcer_policy *policy)
+{
+	if (!policy->wish.enabled)
+		return false;
+	if (policy->wish.mode == TRACING_ENFORCE)
+		return true;
+	for (size_t i = 0; i < policy->n_calls; i++)
+		if (policy->calls[i].guard && policy->calls[i].back_end == HOOKS_NONE)
+			return true;
+	return false;
+}
+
+static void policy_free(struct enforcer_policy *policy)
+{
+	if (policy->back_ends)
+		for (size_t h = 0; h < policy->wish.policy->n_hooks; h++)
+			free(policy->back_ends[h]);
+	free(policy->back_ends);
+	free(policy->calls);
+}
+
+void enforcer_plan_free(struct enforcer_plan *plan)
+{
+	if (!plan)
+		return;
+	for (size_t i = 0; i < plan->count; i++)
+		policy_free(&plan->policies[i]);
+	free(plan->policies);
+	free(plan);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#ifndef ENFORCER_PLAN_H
+#define ENFORCER_PLAN_H
+
+#include "enforcer/enforcer.h"
+
+/* A set of policies, and who serves them. */
+struct enforcer_plan {
+	struct enforcer_policy *policies;
+	size_t count;
+	bool guard;	 /* some call is the guard's */
+	bool guard_must; /* some call is the guard's alone, or only it can deny */
+};
+
+/* How many calls a hook has for struct hooks: a tracepoint one, a uprobe its offsets too. */
+size_t plan_calls(const struct tracing_hook *hook);
+
+/* Who serves a call. 0, or -errno with `why`. `hooks` may be NULL: then `no_hooks` says why. */
+int plan_call(struct hooks *hooks, const char *no_hooks, const struct tracing_policy *policy,
+	      struct enforcer_call *call, char why[ENFORCER_WHY_BYTES]);
+
+/* Must the guard be there for this call to be what the policy says? */
+bool plan_needs_guard(const struct enforcer_call *call);
+
+/* The wish that the guard gets: it is silent where BPF watches as well. */
+bool plan_guard_enabled(const struct enforcer_policy *policy);
+
+#endif
