@@ -34,6 +34,10 @@ $(BUILD)/man/%: control/policy/%.scd
 	@mkdir -p $(@D)
 	scdoc < $< > $@
 
+$(BUILD)/man/%: control/enforcer/%.scd
+	@mkdir -p $(@D)
+	scdoc < $< > $@
+
 sbindir = $(DESTDIR)$(PREFIX)/sbin
 bindir  = $(DESTDIR)$(PREFIX)/bin
 libdir  = $(DESTDIR)$(PREFIX)/lib

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+# shellcheck shell=bash
+#
+# A root of the script's own: a tmpfs with every directory of / bound into it, so that a file can
+# lie at the root and nobody outside sees it. To be sourced behind sandbox.sh or netns.sh, first of all.
+
+if [ -z "${CHQ_ROOT:-}" ]; then
+	export CHQ_ROOT=/run/root
+	mkdir "$CHQ_ROOT" && mount -t tmpfs none "$CHQ_ROOT"
+	for entry in /*; do
+		if [ -L "$entry" ]; then
+			cp -P "$entry" "$CHQ_ROOT/"
+		elif [ -d "$entry" ]; then
+			mkdir "$CHQ_ROOT$entry" && mount --rbind "$entry" "$CHQ_ROOT$entry"
+		fi
+	done
+	exec chroot "$CHQ_ROOT" bash -c 'cd "$0" && exec bash "$@"' "$PWD" "$0" "$@"
+fi
