@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "api/version.h"
+#include "enforcer/enforcer.h"
 #include "cli/confirm.h"
 #include "kernel/datapath.h"
 #include "kernel/forwarding.h"
@@ -89,6 +90,24 @@ static int stop_forwarding(const struct arguments *arguments, bool *ret_stopped)
 	return 0;
 }
 
+/* The hooks of TracingPolicies; the guard, when there is one, forgets its rules. */
+static int detach_hooks(const struct arguments *arguments)
+{
+	cleanup_free char *pins = NULL;
+	struct enforcer_options options = {.run_directory = arguments->run_dir};
+	struct enforcer *enforcer = NULL;
+	int err;
+
+	if (asprintf(&pins, "%s/enforcer", arguments->bpffs) < 0)
+		return -ENOMEM;
+	options.pin_directory = pins;
+	err = enforcer_open(&options, &enforcer);
+	if (!err)
+		err = enforcer_detach(enforcer);
+	enforcer_close(enforcer);
+	return err;
+}
+
 /* Everything, and with no daemon needed: the pins say what is ours. */
 static int detach_all(const struct arguments *arguments)
 {
@@ -98,6 +117,12 @@ static int detach_all(const struct arguments *arguments)
 
 	if (err) {
 		fprintf(stderr, "chasqui detach: forwarding could not be turned off: %s\n",
+			strerror(-err));
+		return EXIT_REFUSED;
+	}
+	err = detach_hooks(arguments);
+	if (err) {
+		fprintf(stderr, "chasqui detach: the hooks of TracingPolicies: %s\n",
 			strerror(-err));
 		return EXIT_REFUSED;
 	}

@@ -44,16 +44,20 @@ static void report_validity(const struct arguments *arguments, const struct offl
 	const struct generation *compiled = offline->generation;
 
 	if (wants_json(arguments)) {
-		print_json(json_pack("{s:b, s:I, s:I, s:I, s:I}", "valid", 1, "endpoints",
+		print_json(json_pack("{s:b, s:I, s:I, s:I, s:I, s:I}", "valid", 1, "endpoints",
 				     (json_int_t)compiled->n_endpoints, "policies",
 				     (json_int_t)compiled->n_policies, "pairs",
 				     (json_int_t)compiled->n_pairs, "rules",
-				     (json_int_t)compiled->n_rules));
+				     (json_int_t)compiled->n_rules, "tracingPolicies",
+				     (json_int_t)offline->config->n_tracing));
 		return;
 	}
 	printf("%s is right: %zu endpoints, %zu policies, %zu identities; compiled to %zu pairs and %zu rules\n",
 	       arguments->words[0], compiled->n_endpoints, compiled->n_policies,
 	       compiled->n_identities, compiled->n_pairs, compiled->n_rules);
+	if (offline->config->n_tracing)
+		printf("TracingPolicies: %zu; whether this kernel can serve their hooks is tried when they are applied\n",
+		       offline->config->n_tracing);
 	if (!offline->config->gateway.at.line)
 		printf("It has no Gateway document: chasquid would not take it as it is.\n");
 }

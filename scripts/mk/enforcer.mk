@@ -21,3 +21,16 @@ arch_names = x86_64:x86 aarch64:arm64
 arch       = $(patsubst $(shell uname -m):%,%,$(filter $(shell uname -m):%,$(arch_names)))
 
 $(BUILD)/enforcer.bpf.o: BPFFLAGS += -D__TARGET_ARCH_$(arch)
+
+bench_enforcer = $(BUILD)/tests/bench/bench-enforcer-calls
+
+$(bench_enforcer): $(bench_enforcer).o $(call room,control/policy control/util control/enforcer)
+	$(CC) $(LDFLAGS) $^ $(policy_libs) -lbpf -lelf -lz -ljansson -o $@
+
+# Only the ratios of one run can be compared.
+bench-enforcer: all $(bench_enforcer)
+	@BUILD=$(BUILD) PATH="$(abspath $(BUILD)/tests/bench):$$PATH" tests/bench/bench-enforcer
+
+bench:: bench-enforcer
+
+.PHONY: bench-enforcer check-enforcer

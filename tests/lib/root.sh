@@ -14,5 +14,6 @@ if [ -z "${CHQ_ROOT:-}" ]; then
 			mkdir "$CHQ_ROOT$entry" && mount --rbind "$entry" "$CHQ_ROOT$entry"
 		fi
 	done
+	# shellcheck disable=SC2016
 	exec chroot "$CHQ_ROOT" bash -c 'cd "$0" && exec bash "$@"' "$PWD" "$0" "$@"
 fi

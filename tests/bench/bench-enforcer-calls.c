@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * What hooks cost those whom they do not concern: read(2) of 4 KiB, open(2) and execve(2) of other
+ * files, with no policy, with the seed policy, and with a hundred, for each back end that this
+ * kernel has. All of them in turns, in one run; only the ratios mean something.
+ *
+ *   bench-enforcer-calls POLICY.yaml GUARD-PROGRAM ROUNDS     (in a sandbox: see bench-enforcer)
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "enforcer/guard_client.h"
+#include "enforcer/hooks.h"
+#include "enforcer/wish.h"
+#include "policy/model.h"
+#include "util/cleanup.h"
+
+enum { READS = 20000, OPENS = 5000, EXECS = 60, MANY = 100, ROUNDS_MOST = 64, WAYS_MOST = 32 };
+enum { COST_READ, COST_OPEN, COST_EXEC, COSTS };
+static const char *const cost_names[] = {"read 4 KiB", "open", "execve"};
+
+#define GUARD	  HOOKS_NONE /* as a back end: chasqui-guard */
+#define DIRECTORY "/sys/fs/bpf/bench"
+
+/* A way to be measured, and what was measured: nanoseconds by round. */
+struct way {
+	char name[64];
+	const struct config *config; /* NULL: no policy */
+	enum hooks_back_end back_end;
+	double cost_ns[COSTS][ROUNDS_MOST];
+};
+
+struct bench {
+	struct hooks *hooks;
+	struct guard_client *guard;
+	struct config *one, *many;
+	struct way ways[WAYS_MOST];
+	size_t n_ways;
+	unsigned rounds;
+};
+
+static void die(const char *what, const char *why)
+{
+	fprintf(stderr, "bench-enforcer: %s: %s\n", what, why);
+	exit(1);
+}
+
+static double now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+/* ---- what is measured ---- */
+
+static double cost_of_read(void)
+{
+	cleanup_close int fd = open("/other.txt", O_RDONLY);
+	char page[4096];
+	double start = now_ns();
+
+	for (int i = 0; i < READS; i++)
+		if (pread(fd, page, sizeof(page), 0) != sizeof(page))
+			die("/other.txt", strerror(errno));
+	return (now_ns() - start) / READS;
+}
+
+static double cost_of_open(void)
+{
+	double start = now_ns();
+
+	for (int i = 0; i < OPENS; i++) {
+		int fd = open("/other.txt", O_RDONLY);
+
+		if (fd < 0)
+			die("/other.txt", strerror(errno));
+		close(fd);
+	}
+	return (now_ns() - start) / OPENS;
+}
+
+static double cost_of_exec(void)
+{
+	char *const argv[] = {(char *)"true", NULL}, *const environment[] = {NULL};
+	double start = now_ns();
+	int status;
+	pid_t pid;
+
+	for (int i = 0; i < EXECS; i++)
+		if (posix_spawn(&pid, "/bin/true", NULL, NULL, argv, environment) != 0 ||
+		    waitpid(pid, &status, 0) < 0 || status)
+			die("/bin/true", "did not run");
+	return (now_ns() - start) / EXECS;
+}
+
+/* ---- the policies ---- */
+
+static struct config *read_policies(const char *text, size_t bytes)
+{
+	struct text_file file = {"bench.yaml", text, bytes};
+	struct problems problems;
+	struct config *config = NULL;
+
+	if (config_parse(&file, 1, &config, &problems) < 0)
+		die("the policy", problems_print(&problems));
+	problems_free(&problems);
+	return config;
+}
+
+/* The document a hundred times, each with a name and a file of its own. */
+static struct config *read_many(const char *document)
+{
+	static const char name[] = "\"inca\"", file[] = "/lost_city_of_inca.txt";
+	const char *at_name = strstr(document, name), *at_file = strstr(document, file);
+	cleanup_free char *text = NULL;
+	size_t bytes = 0;
+	FILE *out = open_memstream(&text, &bytes);
+
+	if (!at_name || !at_file || at_file < at_name || !out)
+		die("the policy", "it is not the seed policy");
+	for (int i = 0; i < MANY; i++)
+		fprintf(out, "%.*s\"inca%d\"%.*s/lost%d.txt%s\n---\n", (int)(at_name - document),
+			document, i, (int)(at_file - at_name - strlen(name)),
+			at_name + strlen(name), i, at_file + strlen(file));
+	fclose(out);
+	return read_policies(text, bytes);
+}
+
+/* ---- one way after the other ---- */
+
+static void apply_hooks(struct bench *bench, const struct way *way)
+{
+	size_t count = way->config->n_tracing;
+	cleanup_free struct hooks_policy *policies = calloc(count, sizeof(*policies));
+	const enum hooks_back_end back_end[] = {way->back_end};
+	const enum hooks_back_end *const back_ends[] = {back_end};
+	char why[HOOKS_WHY_BYTES] = "";
+
+	for (size_t i = 0; i < count; i++)
+		policies[i] = (struct hooks_policy){.policy = &way->config->tracing[i],
+						    .enabled = true,
+						    .mode = TRACING_ENFORCE,
+						    .back_ends = back_ends};
+	if (hooks_apply(bench->hooks, policies, count, why, NULL) < 0)
+		die(way->name, why);
+}
+
+static void apply_guard(struct bench *bench, const struct way *way)
+{
+	size_t count = way->config ? way->config->n_tracing : 0;
+	cleanup_free struct enforcer_wish *wishes = calloc(count + 1, sizeof(*wishes));
+	char why[GUARD_WHY_BYTES] = "";
+
+	for (size_t i = 0; i < count; i++)
+		wishes[i] = (struct enforcer_wish){.policy = &way->config->tracing[i],
+						   .id = i + 1,
+						   .enabled = true,
+						   .mode = TRACING_ENFORCE};
+	if (guard_client_apply(bench->guard, wishes, count, NULL, NULL, why, NULL) < 0)
+		die(way->name, *why ? why : "the guard does not answer");
+}
+
+static void measure(struct bench *bench, struct way *way, unsigned round)
+{
+	if (way->config && way->back_end != GUARD)
+		apply_hooks(bench, way);
+	else if (way->config)
+		apply_guard(bench, way);
+	way->cost_ns[COST_READ][round] = cost_of_read();
+	way->cost_ns[COST_OPEN][round] = cost_of_open();
+	way->cost_ns[COST_EXEC][round] = cost_of_exec();
+	if (way->config && way->back_end != GUARD)
+		hooks_detach(bench->hooks);
+	else if (way->config)
+		apply_guard(bench, &(struct way){.name = "nothing"});
+}
+
+static void add_way(struct bench *bench, const char *back_end, const char *policy,
+		    const struct config *config, enum hooks_back_end number)
+{
+	struct way *way = &bench->ways[bench->n_ways++];
+
+	snprintf(way->name, sizeof(way->name), "%s%s%s", back_end, *policy ? ", " : "", policy);
+	way->config = config;
+	way->back_end = number;
+}
+
+static void add_ways(struct bench *bench)
+{
+	char why[HOOKS_WHY_BYTES];
+
+	add_way(bench, "no policy", "", NULL, GUARD);
+	for (enum hooks_back_end end = 0; end < HOOKS_BACK_END_MAX; end++) {
+		const struct tracing_hook *hook = &bench->one->tracing[0].hooks[0];
+
+		if (hooks_can(bench->hooks, hook, 0, end, why) < 0)
+			continue;
+		add_way(bench, hooks_back_end_word(end), "inca", bench->one, end);
+		add_way(bench, hooks_back_end_word(end), "100 policies", bench->many, end);
+	}
+	if (!guard_client_connected(bench->guard))
+		return;
+	add_way(bench, "fanotify", "inca", bench->one, GUARD);
+	add_way(bench, "fanotify", "100 policies", bench->many, GUARD);
+}
+
+/* ---- what came of it ---- */
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(const double *values, unsigned count)
+{
+	double sorted[ROUNDS_MOST];
+
+	memcpy(sorted, values, count * sizeof(*values));
+	qsort(sorted, count, sizeof(*sorted), by_size);
+	return sorted[count / 2];
+}
+
+static void report(const struct bench *bench)
+{
+	const struct way *base = &bench->ways[0];
+	double ratios[ROUNDS_MOST];
+
+	for (size_t i = 0; i < bench->n_ways; i++)
+		for (int cost = 0; cost < COSTS; cost++) {
+			const struct way *way = &bench->ways[i];
+
+			for (unsigned r = 0; r < bench->rounds; r++)
+				ratios[r] = way->cost_ns[cost][r] / base->cost_ns[cost][r];
+			printf("%-28s %-10s %10.0f ns   ratio %.3f\n", way->name, cost_names[cost],
+			       median(way->cost_ns[cost], bench->rounds),
+			       median(ratios, bench->rounds));
+		}
+}
+
+static void open_all(struct bench *bench, const char *guard_program)
+{
+	char why[HOOKS_WHY_BYTES] = "";
+
+	if (hooks_open(DIRECTORY, why, &bench->hooks) < 0)
+		die(DIRECTORY, why);
+	if (guard_start(guard_program, "/run/test", "/run/test") < 0)
+		fprintf(stderr, "bench-enforcer: no guard: it is left out\n");
+	if (guard_client_open("/run/test", &bench->guard) < 0)
+		die("the guard", "out of memory");
+	for (int i = 0; i < 20 && !guard_client_connected(bench->guard); i++) {
+		guard_client_work(bench->guard);
+		usleep(50000);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct bench bench = {};
+	char document[8192] = "";
+	FILE *file = argc == 4 ? fopen(argv[1], "r") : NULL;
+
+	if (!file || !fread(document, 1, sizeof(document) - 1, file))
+		die("usage", "bench-enforcer-calls POLICY.yaml GUARD-PROGRAM ROUNDS");
+	fclose(file);
+	bench.rounds = atoi(argv[3]);
+	if (bench.rounds < 1 || bench.rounds > ROUNDS_MOST)
+		die(argv[3], "expected 1 to 64 rounds");
+	bench.one = read_policies(document, strlen(document));
+	bench.many = read_many(document);
+	open_all(&bench, argv[2]);
+	add_ways(&bench);
+	for (unsigned round = 0; round < bench.rounds; round++)
+		for (size_t i = 0; i < bench.n_ways; i++)
+			measure(&bench, &bench.ways[i], round);
+	report(&bench);
+	guard_client_close(bench.guard);
+	hooks_close(bench.hooks);
+	config_free(bench.one);
+	config_free(bench.many);
+	return 0;
+}

@@ -1,0 +1,141 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#
+# TracingPolicies as part of the configuration: the seed policy as it is, several at once, switched
+# at run time, bad ones, and what goes on without the daemon. All on files and processes of its own.
+. "${0%/*}/../lib/netns.sh"
+. "${0%/*}/../lib/root.sh"
+
+secret=/lost_city_of_inca.txt
+echo "the city is at 13.16 S 72.54 W" >$secret
+echo "nothing of interest" >/other.txt
+echo backup >$secret.bak
+for letter in a b c; do echo "secret $letter" >/$letter.txt; done
+
+# of NAME FIELD: what the daemon says of a TracingPolicy.
+of() { chasqui tracing show "$1" -o json | jq -r ".$2"; }
+# kills COMMAND...: it dies by SIGKILL, or is refused, and says nothing of the file.
+kills() {
+	local said; said=$("$@" 2>/dev/null)
+	[ $? = 137 ] && [ -z "$said" ]
+}
+reads() { is "$1" cat "$2"; }
+more_than() { local least=$1; shift; [ "$("$@")" -gt "$least" ]; }
+names() { chasqui tracing list -o json | jq -r '[.[].name] | join(" ")'; }
+
+# protect NAME FILE [ACTION [OPTIONS]]: a policy like the seed policy in the directory.
+protect() {
+	cat >"$config/$1.yaml" <<-END
+	apiVersion: cilium.io/v1alpha1
+	kind: TracingPolicy
+	metadata: {name: $1}
+	spec:
+	  options: [${4:-}]
+	  kprobes:
+	  - call: security_file_permission
+	    args: [{index: 0, type: file}, {index: 1, type: int}]
+	    selectors:
+	    - matchArgs: [{index: 0, operator: Equal, values: [$2]}]
+	      matchActions: [{action: ${3:-Sigkill}}]
+	END
+}
+
+# ---- the seed policy, as it is shipped ----
+
+gateway_document
+cp "$top/policies/inca.yaml" "$config/"
+gateway_up
+ok "it is there"                              is inca names
+ok "enabled"                                  is enabled of inca state
+ok "and enforcing"                            is enforce of inca mode
+ok "some back end serves its hook"            not is 0 of inca '.hooks[0].backEnds | length'
+ok "status names it"                          says security_file_permission chasqui status
+ok "status says what cannot be stopped"       says 'CANNOT STOP' chasqui status
+ok "cat dies before it prints"                kills cat $secret
+ok "so do head, dd, tac, cp"                  kills head -c 5 $secret
+ok "dd"                                       kills dd if=$secret status=none
+ok "cp"                                       kills cp $secret /dev/stdout
+ok "another file is left alone"               reads "nothing of interest" /other.txt
+ok "and one whose name only begins so"        reads backup $secret.bak
+ok "it is counted"                            eventually more_than 2 of inca enforced
+ok "chasquid lives"                           chasqui status
+
+# ---- run time ----
+
+ok "monitor"                                  chasqui tracing set-mode inca monitor
+ok "now cat reads"                            reads "the city is at 13.16 S 72.54 W" $secret
+ok "and what would have been is counted"      eventually more_than 0 of inca monitored
+ok "disable"                                  chasqui tracing disable inca
+before=$(of inca monitored)
+ok "cat reads"                                reads "the city is at 13.16 S 72.54 W" $secret
+ok "nothing is counted"                       is "$before" of inca monitored
+ok "both hold over a reload"                  chasqui reload
+ok "disabled"                                 is disabled of inca state
+gateway_down && gateway_up
+ok "and over a restart"                       is "disabled monitor" of inca '.state + " " + .mode'
+ok "enable"                                   chasqui tracing enable inca
+ok "enforce"                                  chasqui tracing set-mode inca enforce
+ok "cat dies again"                           kills cat $secret
+ok "a policy that is not there"               says 'there is no TracingPolicy' chasqui tracing enable nobody
+ok "is an error"                              not chasqui tracing enable nobody
+ok "so is another mode"                       says 'expected monitor or enforce' chasqui tracing set-mode inca off
+
+# ---- several at once ----
+
+protect first /a.txt
+protect second /b.txt Sigkill '{name: policy-mode, value: monitor}'
+protect third /c.txt Post
+ok "three more"                               chasqui reload
+ok "all four are there"                       is "first inca second third" names
+ok "the first kills"                          kills cat /a.txt
+ok "the second only watches"                  reads "secret b" /b.txt
+ok "and says so"                              eventually more_than 0 of second monitored
+ok "the third posts"                          reads "secret c" /c.txt
+ok "and counts it"                            eventually more_than 0 of third posts
+ok "it cannot be made to enforce"             not chasqui tracing set-mode third enforce
+ok "its mode is monitor_only"                 is monitor_only of third mode
+ok "the seed policy still kills"              kills cat $secret
+
+# ---- bad ones ----
+
+cat >"$config/bad.yaml" <<-END
+	apiVersion: cilium.io/v1alpha1
+	kind: TracingPolicy
+	metadata: {name: bad}
+	spec:
+	  kprobes:
+	  - call: security_file_permission
+	    args: [{index: 0, type: fil}]
+	    selectors: [{matchActions: [{action: Sigkil}]}]
+END
+ok "a bad policy is refused"                  not chasqui reload
+ok "with both places"                         says 'bad.yaml:7:29: unknown type "fil", did you mean "file"?' chasqui reload
+ok "and the other"                            says 'bad.yaml:8:42: unknown action "Sigkil"' chasqui reload
+sed -i 's/security_file_permission/security_no_such_thing/; s/fil}/file}/; s/Sigkil}/Sigkill}/' "$config/bad.yaml"
+ok "so is a hook that the kernel has not"     not chasqui reload
+ok "with its place, and what is missing"      says 'bad.yaml:6:11: ' chasqui reload
+ok "nothing was changed"                      is "first inca second third" names
+ok "the others go on"                         kills cat /a.txt
+rm "$config/bad.yaml"
+
+# ---- without the daemon, and back ----
+
+gateway_down
+ok "with the daemon gone cat dies"            kills cat $secret
+ok "and another file is read"                 reads "nothing of interest" /other.txt
+gateway_up
+ok "back again it still dies"                 kills cat $secret
+gateway_crashed
+ok "killed, it goes on too"                   kills cat $secret
+gateway_up
+ok "and after"                                kills cat $secret
+
+# ---- taken out ----
+
+rm "$config"/first.yaml "$config"/second.yaml "$config"/third.yaml
+ok "take three out"                           chasqui reload
+ok "their files are free"                     reads "secret a" /a.txt
+ok "one is left"                              kills cat $secret
+ok "by the CLI the last goes"                 chasqui delete TracingPolicy inca
+ok "cat reads"                                reads "the city is at 13.16 S 72.54 W" $secret
+ok "none is left"                             is "" names
