@@ -101,9 +101,6 @@ static int start(struct daemon *daemon)
 	err = hits_open(daemon);
 	if (err)
 		return fail(err, "hits of rules");
-	err = tracing_open(daemon);
-	if (err)
-		return fail(err, "hooks of TracingPolicies");
 	err = serve_open(daemon);
 	if (err)
 		return fail(err, daemon->options.run_directory);
@@ -113,6 +110,9 @@ static int start(struct daemon *daemon)
 	err = processes_open(daemon);
 	if (err)
 		return fail(err, "processes");
+	err = tracing_open(daemon);
+	if (err)
+		return fail(err, "hooks of TracingPolicies");
 	err = privilege_drop();
 	if (err)
 		log_warn("capabilities could not be given up: %s", strerror(-err));

@@ -2,12 +2,14 @@
 #include "daemon/tracing.h"
 
 #include <errno.h>
+#include <event2/event.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "api/server.h"
 #include "daemon/daemon.h"
 #include "daemon/folder.h"
+#include "daemon/processes.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 
@@ -85,6 +87,38 @@ void tracing_save(struct daemon *daemon)
 
 /* ---- open, close ---- */
 
+static void on_guard(evutil_socket_t fd, short what, void *data)
+{
+	struct daemon *daemon = data;
+
+	(void)fd;
+	(void)what;
+	guard_client_work(enforcer_guard(daemon->enforcer));
+}
+
+static int read_record(void *data, const void *record, size_t bytes, struct hook_event *ret)
+{
+	return hooks_event(data, record, bytes, ret);
+}
+
+/* Hits of both kinds go where processes are told of. */
+static int listen_to_hits(struct daemon *daemon)
+{
+	struct guard_client *guard = enforcer_guard(daemon->enforcer);
+	const char *why;
+	struct hooks *hooks = enforcer_hooks(daemon->enforcer, &why);
+	struct event *event = event_new(daemon->base, guard_client_fd(guard), EV_READ | EV_PERSIST,
+					on_guard, daemon);
+
+	if (!event)
+		return -ENOMEM;
+	daemon->timers[daemon->n_timers++] = event;
+	if (hooks)
+		processes_reader(daemon, read_record, hooks);
+	guard_client_on_event(guard, processes_hook, daemon);
+	return event_add(event, NULL) < 0 ? -ENOMEM : 0;
+}
+
 int tracing_open(struct daemon *daemon)
 {
 	struct enforcer_options options = {
@@ -93,11 +127,13 @@ int tracing_open(struct daemon *daemon)
 	};
 	int err;
 
-	daemon->enforcer_pins = path_join(daemon->options.bpffs_directory, "enforcer");
+	daemon->enforcer_pins = path_join(daemon->options.bpffs_directory, ENFORCER_PINS);
 	options.pin_directory = daemon->enforcer_pins;
 	if (!options.pin_directory)
 		return -ENOMEM;
 	err = enforcer_open(&options, &daemon->enforcer);
+	if (!err)
+		err = listen_to_hits(daemon);
 	return err ? err : read_state(daemon);
 }
 
