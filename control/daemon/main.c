@@ -79,8 +79,10 @@ static int open_datapath(struct daemon *daemon)
 static int start(struct daemon *daemon)
 {
 	struct change_order order = {.kind = CHANGE_START, .who = "chasquid"};
-	int err = open_directories(daemon);
+	int err;
 
+	tracing_spare(daemon);
+	err = open_directories(daemon);
 	if (err)
 		return err;
 	daemon->base = event_base_new();

@@ -215,7 +215,7 @@ void ports_sync(struct daemon *daemon, bool anew)
 		all = guard(daemon, &generation->ports[i], anew) && all;
 	if (all && count_guarded(daemon))
 		open_gateway(daemon);
-	else if (all && daemon->closed && anew)
+	else if (all && daemon->closed && anew && generation->n_ports)
 		log_info(
 			"none of the ports is there yet: nothing is forwarded until one is guarded");
 	else if (daemon->closed && anew)

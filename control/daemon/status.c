@@ -110,7 +110,8 @@ static json_t *forwarding_as_json(const struct daemon *daemon)
 static const char *state_word(const struct daemon *daemon)
 {
 	if (daemon->live.generation)
-		return daemon->closed ? "closed" : "enforcing";
+		/* with no ports there is nothing to open: TracingPolicies alone are enforced */
+		return daemon->closed && daemon->live.generation->n_ports ? "closed" : "enforcing";
 	return datapath_live(daemon->datapath) ? "inherited" : "closed";
 }
 

@@ -119,16 +119,30 @@ static int listen_to_hits(struct daemon *daemon)
 	return event_add(event, NULL) < 0 ? -ENOMEM : 0;
 }
 
-int tracing_open(struct daemon *daemon)
+static struct enforcer_options options_of(struct daemon *daemon)
 {
-	struct enforcer_options options = {
+	if (!daemon->enforcer_pins)
+		daemon->enforcer_pins = path_join(daemon->options.bpffs_directory, ENFORCER_PINS);
+	return (struct enforcer_options){
+		.pin_directory = daemon->enforcer_pins,
 		.run_directory = daemon->options.run_directory,
 		.state_directory = daemon->options.state_directory,
 	};
+}
+
+void tracing_spare(struct daemon *daemon)
+{
+	struct enforcer_options options = options_of(daemon);
+
+	if (options.pin_directory)
+		enforcer_spare(&options);
+}
+
+int tracing_open(struct daemon *daemon)
+{
+	struct enforcer_options options = options_of(daemon);
 	int err;
 
-	daemon->enforcer_pins = path_join(daemon->options.bpffs_directory, ENFORCER_PINS);
-	options.pin_directory = daemon->enforcer_pins;
 	if (!options.pin_directory)
 		return -ENOMEM;
 	err = enforcer_open(&options, &daemon->enforcer);

@@ -10,7 +10,8 @@ struct daemon;
 struct api_request;
 
 /* TracingPolicies in the daemon: open, tick, what was said at run time, and their API. */
-int tracing_open(struct daemon *daemon); /* after the state directory is there */
+void tracing_spare(struct daemon *daemon); /* first of all: no policy of ours kills us */
+int tracing_open(struct daemon *daemon);   /* after processes_open() */
 void tracing_close(struct daemon *daemon);
 void tracing_tick(struct daemon *daemon);
 

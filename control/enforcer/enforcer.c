@@ -53,6 +53,21 @@ int enforcer_open(const struct enforcer_options *options, struct enforcer **ret)
 	return 0;
 }
 
+void enforcer_spare(const struct enforcer_options *options)
+{
+	struct guard_client *guard = NULL;
+	struct hooks *hooks = NULL;
+
+	if (access(options->pin_directory, F_OK) == 0 &&
+	    hooks_open(options->pin_directory, NULL, &hooks) < 0)
+		hooks = NULL;
+	if (guard_client_open(options->run_directory, &guard) == 0)
+		guard_client_work(guard);
+	spare_tell(hooks, guard);
+	guard_client_close(guard);
+	hooks_close(hooks);
+}
+
 void enforcer_close(struct enforcer *enforcer)
 {
 	if (!enforcer)
@@ -326,8 +341,6 @@ static int apply_hooks(struct enforcer *enforcer, const struct enforcer_plan *pl
 			.back_ends =
 				(const enum hooks_back_end *const *)plan->policies[i].back_ends,
 		};
-	if (plan->count)
-		spare_tell(enforcer->hooks, enforcer->guard);
 	err = hooks_apply(enforcer->hooks, policies, plan->count, words, at);
 	if (err)
 		snprintf(why, ENFORCER_WHY_BYTES, "%s", *words ? words : strerror(-err));
@@ -378,7 +391,10 @@ int enforcer_apply(struct enforcer *enforcer, const struct enforcer_plan *plan,
 	err = apply_guard(enforcer, plan, why, at);
 	if (err)
 		return err;
+	spare_tell(enforcer->hooks, enforcer->guard);
 	err = apply_hooks(enforcer, plan, why, at);
+	if (!err) /* the first set has brought the map along */
+		spare_tell(enforcer->hooks, enforcer->guard);
 	if (!err || !enforcer->live)
 		return err;
 	if (apply_guard(enforcer, enforcer->live, back, &nowhere) < 0)

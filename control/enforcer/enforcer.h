@@ -29,6 +29,12 @@ struct enforcer_options {
  * cannot serve. Strings of `options` must live as long as it does.
  */
 int enforcer_open(const struct enforcer_options *options, struct enforcer **ret);
+/*
+ * Tells the hooks that go on from before, and the guard, whom to spare: before anything else, as
+ * a policy may protect what the caller reads when it starts.
+ */
+void enforcer_spare(const struct enforcer_options *options);
+
 void enforcer_close(struct enforcer *enforcer); /* NULL is fine; nothing is detached */
 
 /* Who serves one call of a hook. */

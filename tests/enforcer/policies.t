@@ -4,7 +4,7 @@
 # TracingPolicies as part of the configuration: the seed policy as it is, several at once, switched
 # at run time, bad ones, and what goes on without the daemon. All on files and processes of its own.
 . "${0%/*}/../lib/netns.sh"
-. "${0%/*}/../lib/root.sh"
+. "$top/tests/lib/root.sh" || exit
 
 secret=/lost_city_of_inca.txt
 echo "the city is at 13.16 S 72.54 W" >$secret
@@ -42,7 +42,12 @@ protect() {
 
 # ---- the seed policy, as it is shipped ----
 
-gateway_document
+document gateway <<-END
+	apiVersion: chasqui.io/v1
+	kind: Gateway
+	metadata: {name: gw}
+	spec: {}
+END
 cp "$top/policies/inca.yaml" "$config/"
 gateway_up
 ok "it is there"                              is inca names
@@ -72,7 +77,7 @@ ok "nothing is counted"                       is "$before" of inca monitored
 ok "both hold over a reload"                  chasqui reload
 ok "disabled"                                 is disabled of inca state
 gateway_down && gateway_up
-ok "and over a restart"                       is "disabled monitor" of inca '.state + " " + .mode'
+ok "and over a restart"                       is "disabled monitor" of inca 'state + " " + .mode'
 ok "enable"                                   chasqui tracing enable inca
 ok "enforce"                                  chasqui tracing set-mode inca enforce
 ok "cat dies again"                           kills cat $secret

@@ -3,7 +3,7 @@
 #
 # The gateway's own processes are not killed by its own policies, unless one names them.
 . "${0%/*}/../lib/netns.sh"
-. "${0%/*}/../lib/root.sh"
+. "$top/tests/lib/root.sh" || exit
 
 kills() {
 	local said; said=$("$@" 2>/dev/null)
@@ -38,7 +38,12 @@ protect() {
 	END
 }
 
-gateway_document
+document gateway <<-END
+	apiVersion: chasqui.io/v1
+	kind: Gateway
+	metadata: {name: gw}
+	spec: {}
+END
 protect
 gateway_up
 own=$daemon
@@ -57,7 +62,7 @@ ok "and others die"                           kills cat "$file"
 cp "$built/chasquid" "$built/chasqui" /run/test/
 ok "a program of that name elsewhere is not"  kills /run/test/chasquid --check --config "$config"
 
-guard=$(pgrep -x chasqui-guard)
+guard=$(chasqui status -o json | jq -r "select(.enforcer.guard.connected).enforcer.guard.pid")
 if [ -n "$guard" ]; then
 	ok "the guard lives"                  kill -0 "$guard"
 else

@@ -2,7 +2,9 @@
 # shellcheck shell=bash
 #
 # A root of the script's own: a tmpfs with every directory of / bound into it, so that a file can
-# lie at the root and nobody outside sees it. To be sourced behind sandbox.sh or netns.sh, first of all.
+# lie at the root and nobody outside sees it. To be sourced right behind sandbox.sh or netns.sh:
+#
+#	. "$top/tests/lib/root.sh" || exit
 
 if [ -z "${CHQ_ROOT:-}" ]; then
 	export CHQ_ROOT=/run/root
@@ -15,5 +17,5 @@ if [ -z "${CHQ_ROOT:-}" ]; then
 		fi
 	done
 	# shellcheck disable=SC2016
-	exec chroot "$CHQ_ROOT" bash -c 'cd "$0" && exec bash "$@"' "$PWD" "$0" "$@"
+	exec chroot "$CHQ_ROOT" bash -c 'cd "$0" && exec bash "$@"' "$OLDPWD" "$0" "$@"
 fi
