@@ -10,7 +10,7 @@ all:: $(BUILD)/chasqui-guard
 $(BUILD)/chasqui-guard: $(BUILD)/control/guard/main.o $(guard_core)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(guard_libs) -o $@
 
-guard_tools = $(addprefix $(BUILD)/tests/enforcer/,guard-drive)
+guard_tools = $(addprefix $(BUILD)/tests/enforcer/,guard-drive vectors)
 
 $(BUILD)/tests/enforcer/guard-drive: $(BUILD)/tests/enforcer/guard-drive.o $(think) \
 		$(addprefix $(BUILD)/control/enforcer/,$(addsuffix .o,guard_client guard_link \
@@ -18,3 +18,6 @@ $(BUILD)/tests/enforcer/guard-drive: $(BUILD)/tests/enforcer/guard-drive.o $(thi
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ -lyaml -ljansson -lxxhash -lseccomp -lcap-ng -lm $(LDLIBS) -o $@
 
 check-enforcer:: $(guard_tools)
+
+$(BUILD)/tests/enforcer/vectors: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/enforcer/vectors*.c))
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ -lpthread -o $@
