@@ -133,7 +133,7 @@ static void connect_now(struct guard_client *client)
 		return;
 	client->fd = fd;
 	if (epoll_ctl(client->poll, EPOLL_CTL_ADD, fd, &event) ||
-	    ask(client, json_pack("{s:s}", "do", "watch"), -1, &number) ||
+	    (client->on_event && ask(client, json_pack("{s:s}", "do", "watch"), -1, &number)) ||
 	    ask(client, json_pack("{s:s s:O}", "do", "spare", "pids", client->spared), -1, &number))
 		disconnect(client);
 }
@@ -182,8 +182,12 @@ bool guard_client_connected(const struct guard_client *client)
 
 void guard_client_on_event(struct guard_client *client, guard_event_fn *fn, void *context)
 {
+	unsigned number;
+
 	client->on_event = fn;
 	client->context = context;
+	if (fn && client->fd >= 0)
+		ask(client, json_pack("{s:s}", "do", "watch"), -1, &number);
 }
 
 static void deliver(struct guard_client *client)

@@ -53,7 +53,10 @@ void guard_client_work(struct guard_client *client);
 
 bool guard_client_connected(const struct guard_client *client);
 
-/* Events come from inside guard_client_work() only; the function copies what it keeps. */
+/*
+ * Events come from inside guard_client_work() only; the function copies what it keeps. Until there
+ * is one, the guard keeps the last 4,096.
+ */
 typedef void guard_event_fn(void *context, const struct hook_event *event);
 void guard_client_on_event(struct guard_client *client, guard_event_fn *fn, void *context);
 

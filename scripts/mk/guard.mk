@@ -21,3 +21,18 @@ check-enforcer:: $(guard_tools)
 
 $(BUILD)/tests/enforcer/vectors: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/enforcer/vectors*.c))
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ -lpthread -o $@
+
+all:: $(BUILD)/man/chasqui-guard.8
+
+$(BUILD)/man/chasqui-guard.8: control/guard/chasqui-guard.8.scd
+	@mkdir -p $(@D)
+	scdoc < $< > $@
+
+install:: $(BUILD)/chasqui-guard
+	install -D -m 755 $(BUILD)/chasqui-guard $(sbindir)/chasqui-guard
+	install -d $(libdir)/systemd/system
+	sed 's|@PREFIX@|$(PREFIX)|g' scripts/units/chasqui-guard.service \
+		> $(libdir)/systemd/system/chasqui-guard.service
+
+uninstall::
+	rm -f $(sbindir)/chasqui-guard $(libdir)/systemd/system/chasqui-guard.service

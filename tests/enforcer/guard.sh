@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+# shellcheck shell=bash
+#
+# chasqui-guard without chasquid. Sourced behind netns.sh.
+PATH=$built/tests/enforcer:$PATH
+
+# guard_up [OPTION...]: in $run, with its state in $state; $guard is its supervisor.
+guard_up() {
+	mkdir -p "$run" "$state"
+	chasqui-guard --run-dir "$run" --state-dir "$state" "$@" 2>>guard.log &
+	guard=$!
+	eventually drive status
+}
+guard_down() { kill "$guard"; wait "$guard"; }
+
+drive() { timeout 60 guard-drive "$run" "$@"; }
+# of FIELD: a number of the guard's status.
+of() { drive status | awk -v field="$1" '{ for (i = 1; i < NF; i += 2) if ($i == field) print $(i + 1) }'; }
+# counted POLICY FIELD
+counted() { drive count "$1" | awk -v field="$2" '{ for (i = 1; i < NF; i += 2) if ($i == field) print $(i + 1) }'; }
+
+# policy NAME <<E: spec.kprobes of a TracingPolicy in the directory; `apply` gives it to the guard.
+mkdir -p "$config"
+printf 'apiVersion: chasqui.io/v1\nkind: Gateway\nmetadata: {name: gw}\nspec: {}\n' >"$config/gateway.yaml"
+policy() {
+	{
+		printf 'apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {name: %s}\nspec:\n' "$1"
+		[ -z "${2:-}" ] || printf '  options: [{name: policy-mode, value: %s}]\n' "$2"
+		printf '  kprobes:\n'
+		sed 's/^/  /'
+	} >"$config/$1.yaml"
+}
+# shipped NAME FILE: a policy of policies/, for this file.
+shipped() { sed "s,/lost_city_of_inca.txt,$2," "$top/policies/$1.yaml" >"$config/$1.yaml"; }
+apply() { drive apply "$config"; }
+no_policies() { find "$config" -name '*.yaml' ! -name gateway.yaml -delete; }
+
+# kills COMMAND...: it dies by SIGKILL and says nothing.
+kills() {
+	local said status
+	said=$("$@" 2>/dev/null); status=$?
+	[ "$status" = 137 ] && [ -z "$said" ] || { echo "status $status, said: $said"; return 1; }
+}
+# refuses COMMAND...: it is told no, and lives.
+refuses() {
+	local said status
+	said=$("$@" 2>&1); status=$?
+	[ "$status" != 0 ] && [ "$status" != 137 ] && [[ $said == *"not permitted"* ]] || { echo "status $status, said: $said"; return 1; }
+}
+
+# ext4_on DIRECTORY: a file system of the test's own.
+ext4_on() {
+	local image device
+	modprobe loop 2>/dev/null; modprobe ext4 2>/dev/null
+	image=$(mktemp /run/test/ext4.XXXXXX)
+	truncate -s 64M "$image" && mkfs.ext4 -q "$image" && device=$(losetup -f --show "$image") &&
+		mkdir -p "$1" && mount "$device" "$1" && losetup -d "$device"
+}
+overlay_on() {			# over ext4
+	ext4_on "$1.below" && mkdir -p "$1.below"/{lower,upper,work} "$1" &&
+		mount -t overlay none -o "lowerdir=$1.below/lower,upperdir=$1.below/upper,workdir=$1.below/work" "$1"
+}
