@@ -48,6 +48,7 @@ struct peer {
 	uint32_t staged_count;
 
 	_Atomic uint64_t received_bytes, sent_bytes;
+	_Atomic uint64_t not_allowed; /* packets from it with a source that it may not use */
 	_Atomic uint32_t notices;
 	struct peer *noticed_next;
 

@@ -83,7 +83,7 @@ static bool may_come_from(struct worker *worker, const struct peer *peer, const 
 }
 
 /* True where there was a packet, even if it may not pass; a keepalive has none. */
-static bool deliver(struct worker *worker, const struct peer *peer, uint8_t *packet, uint32_t room,
+static bool deliver(struct worker *worker, struct peer *peer, uint8_t *packet, uint32_t room,
 		    uint8_t tos)
 {
 	uint32_t length;
@@ -97,6 +97,7 @@ static bool deliver(struct worker *worker, const struct peer *peer, uint8_t *pac
 	}
 	if (!may_come_from(worker, peer, packet)) {
 		count_drop(worker->device, DROP_NOT_ALLOWED);
+		atomic_fetch_add_explicit(&peer->not_allowed, 1, memory_order_relaxed);
 		return true;
 	}
 	if ((tos & 3) == 3)

@@ -17,6 +17,7 @@ conf() { on a wg show wga "$@"; }
 pings_not() { ! pings "$1" "$2" 1 1; }
 sent_to() { conf transfer | grep -F "$1" | cut -f3; }
 say() { printf '%b' "$1" | timeout 2 socat -t 1 - UNIX-CONNECT:/var/run/wireguard/wga.sock; }
+says_line() { say 'get=1\n\n' | grep -qx "$1"; }
 say_all() { timeout 2 socat - UNIX-CONNECT:/var/run/wireguard/wga.sock >/dev/null 2>&1; true; }
 status() { grep "^$2:" "/proc/$(cat "/run/test/$1.pid")/status" | tr -d ' \t' | cut -d: -f2; }
 threads_filtered() { ! grep -L 'Seccomp:.*2' /proc/"$(cat /run/test/a.pid)"/task/*/status | grep .; }
@@ -76,6 +77,7 @@ ip -n a link set wga mtu 1420
 ip -n b addr add 192.168.77.7/32 dev wgb
 ok "an address that is not its own is not heard" not on b ping -n -q -c 1 -W 1 -I 192.168.77.7 192.168.241.1
 ok "and counted"                      is 1 dropped a not_allowed
+ok "with the peer that sent it"       says_line rx_not_allowed=1
 ok "nobody has that address: said at once" unreachable a 192.168.241.77
 ok "and in IPv6"                      unreachable a fd00::77
 
