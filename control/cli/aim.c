@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "policy/icmp.h"
+
 enum aim_kind { AIM_PORT, AIM_TYPE, AIM_WHOLE };
 
 struct protocol {
@@ -113,17 +115,50 @@ static int read_number(const char *name, struct aim *ret, char *refusal, size_t 
 	return 0;
 }
 
+/* A number, or a name as Cilium has them, in any case. */
+static int find_type(const struct protocol *protocol, const char *text, uint32_t *ret,
+		     char *refusal, size_t size)
+{
+	bool ipv6 = protocol->model_bit == PORT_ICMPV6;
+	const struct word *words = ipv6 ? icmpv6_words : icmp_words;
+	const struct word *word = words_find_any_case(words, text);
+	const char *meant;
+
+	if (word) {
+		*ret = word->value;
+		return 0;
+	}
+	if (parse_number(text, 255, ret) == 0)
+		return 0;
+	meant = words_nearest(words, text);
+	if (meant)
+		snprintf(refusal, size, "unknown %s type \"%.40s\", did you mean \"%s\"?",
+			 protocol->name, text, meant);
+	else
+		snprintf(
+			refusal, size,
+			"\"%.40s\" is no %s type: a number from 0 to 255, or a name such as EchoRequest",
+			text, protocol->name);
+	return -EINVAL;
+}
+
 static int read_type(const struct protocol *protocol, const char *icmp_type, struct aim *ret,
 		     char *refusal, size_t size)
 {
+	const char *name;
 	uint32_t type;
 
-	if (!icmp_type || parse_number(icmp_type, 255, &type) < 0) {
-		snprintf(refusal, size, "%s wants a type from 0 to 255", protocol->name);
+	if (!icmp_type) {
+		snprintf(refusal, size, "%s wants a type: --icmp TYPE, a number or a name",
+			 protocol->name);
 		return -EINVAL;
 	}
+	if (find_type(protocol, icmp_type, &type, refusal, size) < 0)
+		return -EINVAL;
+	name = icmp_type_name(protocol->model_bit == PORT_ICMPV6, type);
 	ret->target = protocol->base + type;
-	snprintf(ret->text, sizeof(ret->text), "type %u/%s", type, protocol->name);
+	snprintf(ret->text, sizeof(ret->text), "type %u/%s%s%s%s", type, protocol->name,
+		 name ? " (" : "", name ?: "", name ? ")" : "");
 	return 0;
 }
 

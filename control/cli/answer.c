@@ -69,24 +69,50 @@ static void add_rules(json_t *side, const struct generation *generation, uint32_
 	json_object_set_new(side, "closedBy", closing);
 }
 
-static bool enforced(const struct chq_decision *decision)
+/* Whether policies have a say about this end in this direction at all. */
+static bool enforced(const struct answer *answer, const struct end *subject)
 {
-	return decision->reason != CHQ_PASS_NO_POLICY && decision->reason != CHQ_PASS_MANAGEMENT &&
-	       decision->reason != CHQ_UNDECIDED;
+	const struct generation *generation = answer->generation;
+	uint32_t number = subject->entry->subject;
+
+	return number < generation->n_classes && generation->classes[number].is_subject &&
+	       generation->classes[number]
+		       .enforced[subject == &answer->to ? CHQ_INGRESS : CHQ_EGRESS];
+}
+
+/* One sentence, or NULL where nothing is denied. The caller frees. */
+static char *what_would_allow(const struct answer *answer, const struct chq_decision *decision,
+			      const struct end *subject)
+{
+	bool ingress = subject == &answer->to;
+	char *text;
+
+	if (decision->reason == CHQ_DROP_DENIED)
+		return strdup(
+			"none of these deny rules matching any more; no allow rule beats them");
+	if (decision->reason != CHQ_DROP_NO_RULE ||
+	    asprintf(&text, "an %s rule of a policy that selects %s, %s %s on %s",
+		     ingress ? "ingress" : "egress", subject->name, ingress ? "from" : "to",
+		     ingress ? answer->from.name : answer->to.name, answer->aim.text) < 0)
+		return NULL;
+	return text;
 }
 
 static json_t *side_as_json(const struct answer *answer, const struct chq_decision *decision,
 			    const struct end *subject)
 {
+	cleanup_free char *advice = what_would_allow(answer, decision, subject);
 	json_t *side;
 
 	if (decision->reason == CHQ_UNDECIDED)
 		return json_null();
 	side = json_pack("{s:s, s:b, s:s, s:s, s:I}", "verdict", verdict_of(decision), "enforced",
-			 enforced(decision), "reason", reason_name(decision->reason), "text",
+			 enforced(answer, subject), "reason", reason_name(decision->reason), "text",
 			 reason_sentence(decision->reason), "class",
 			 (json_int_t)subject->entry->subject);
 	add_rules(side, answer->generation, decision->origin);
+	if (advice)
+		json_object_set_new(side, "wouldAllow", json_string(advice));
 	return side;
 }
 
@@ -191,30 +217,29 @@ static void print_rules(const struct answer *answer, uint32_t origin)
 }
 
 static void print_side(const struct answer *answer, const char *word,
-		       const struct chq_decision *decision, const struct end *subject,
-		       const char *advice)
+		       const struct chq_decision *decision, const struct end *subject)
 {
+	cleanup_free char *advice = what_would_allow(answer, decision, subject);
+
 	if (decision->reason == CHQ_UNDECIDED)
 		return;
 	printf("%-8s of %s: %s, %s\n", word, subject->name, verdict_of(decision),
 	       reason_sentence(decision->reason));
 	print_rules(answer, decision->origin);
-	if (decision->reason == CHQ_DROP_NO_RULE)
-		printf("         what would allow it: an %s rule of a policy that selects %s, %s %s on %s\n",
-		       word, subject->name, advice,
-		       subject == &answer->to ? answer->from.name : answer->to.name,
-		       answer->aim.text);
-	if (decision->reason == CHQ_DROP_DENIED)
-		printf("         what would allow it: none of these deny rules matching any more; no allow rule beats them\n");
+	if (advice)
+		printf("         what would allow it: %s\n", advice);
 }
 
 void answer_print(const struct answer *answer)
 {
-	printf("%s: %s -> %s, %s: %s\n\n", whole_verdict(answer), answer->from.name,
-	       answer->to.name, answer->aim.text, reason_sentence(answer->flow.reason));
+	printf("%s: %s -> %s, %s: %s%s\n\n", whole_verdict(answer), answer->from.name,
+	       answer->to.name, answer->aim.text, reason_sentence(answer->flow.reason),
+	       answer->flow.decided == CHQ_INGRESS  ? " (ingress decides)"
+	       : answer->flow.decided == CHQ_EGRESS ? " (egress decides)"
+						    : "");
 	print_end(answer, "from", &answer->from);
 	print_end(answer, "to", &answer->to);
 	putchar('\n');
-	print_side(answer, "egress", &answer->flow.egress, &answer->from, "to");
-	print_side(answer, "ingress", &answer->flow.ingress, &answer->to, "from");
+	print_side(answer, "egress", &answer->flow.egress, &answer->from);
+	print_side(answer, "ingress", &answer->flow.ingress, &answer->to);
 }

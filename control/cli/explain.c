@@ -113,6 +113,12 @@ static int judge(const struct explaining *explaining, const struct asked *asked,
 		       refusal, size);
 	if (err)
 		return err;
+	if (asked->direction && strcmp(asked->direction, "both") != 0 &&
+	    strcmp(asked->direction, "ingress") != 0 && strcmp(asked->direction, "egress") != 0) {
+		snprintf(refusal, size, "direction \"%.40s\" is none of ingress, egress and both",
+			 asked->direction);
+		return -EINVAL;
+	}
 	query.aim = aim.target;
 	query.egress = !asked->direction || strcmp(asked->direction, "ingress") != 0;
 	query.ingress = !asked->direction || strcmp(asked->direction, "egress") != 0;
@@ -181,10 +187,7 @@ static int add_line(struct flow_lines *lines, const char *text)
 	json_t *flow = json_loads(text, 0, NULL);
 	struct asked asked, *list;
 
-	if (!json_is_object(flow)) {
-		json_decref(flow);
-		return -EINVAL;
-	}
+	/* What is no object has no members: its answer says so. */
 	asked = (struct asked){.from = text_of(flow, "from"),
 			       .to = text_of(flow, "to"),
 			       .proto = text_of(flow, "proto"),
@@ -196,25 +199,24 @@ static int add_line(struct flow_lines *lines, const char *text)
 		       ? lines->list
 		       : realloc(lines->list,
 				 (lines->count ? 2 * lines->count : 1) * sizeof(*list));
-	if (!asked.from || !asked.to || !list) {
+	if (!list) {
 		asked_free(&asked);
-		return -EINVAL;
+		return -ENOMEM;
 	}
 	lines->list = list;
 	list[lines->count++] = asked;
 	return 0;
 }
 
-static int read_lines(FILE *file, struct flow_lines *lines, size_t *ret_line)
+static int read_lines(FILE *file, struct flow_lines *lines)
 {
 	cleanup_free char *text = NULL;
 	size_t room = 0;
 	int err = 0;
 
-	for (*ret_line = 1; !err && getline(&text, &room, file) > 0; ++*ret_line)
+	while (!err && getline(&text, &room, file) > 0)
 		if (text[strspn(text, " \t\r\n")])
 			err = add_line(lines, text);
-	--*ret_line;
 	return err;
 }
 
@@ -230,7 +232,8 @@ static int explain_line(struct explaining *explaining, const struct asked *asked
 	struct answer answer = {.generation = explaining->offline.generation};
 	char refusal[ENDS_REFUSAL_BYTES];
 
-	if (ends_learn(explaining->ends, asked->from, refusal) < 0 ||
+	snprintf(refusal, sizeof(refusal), "this is no flow: {\"from\":…,\"to\":…,…}");
+	if (!asked->from || !asked->to || ends_learn(explaining->ends, asked->from, refusal) < 0 ||
 	    ends_learn(explaining->ends, asked->to, refusal) < 0 ||
 	    judge(explaining, asked, &answer, refusal, sizeof(refusal)) < 0) {
 		print_line(json_pack("{s:s, s:s}", "verdict", "error", "error", refusal));
@@ -248,8 +251,10 @@ static int explain_lines(const struct arguments *arguments, struct explaining *e
 	int outcome = EXPLAIN_ALLOW, err;
 
 	for (size_t i = 0; i < lines->count; i++) {
-		ends_learn(explaining->ends, lines->list[i].from, refusal);
-		ends_learn(explaining->ends, lines->list[i].to, refusal);
+		if (lines->list[i].from)
+			ends_learn(explaining->ends, lines->list[i].from, refusal);
+		if (lines->list[i].to)
+			ends_learn(explaining->ends, lines->list[i].to, refusal);
 	}
 	err = offline_compile(&explaining->offline, &explaining->problems);
 	if (err)
@@ -264,19 +269,15 @@ static int explain_file(const struct arguments *arguments, struct explaining *ex
 {
 	cleanup(flow_lines_free) struct flow_lines lines = {};
 	FILE *file = strcmp(arguments->flows, "-") == 0 ? stdin : fopen(arguments->flows, "re");
-	char text[64];
-	size_t line;
 	int err;
 
 	if (!file)
 		return error_of(arguments, strerror(errno));
-	err = read_lines(file, &lines, &line);
+	err = read_lines(file, &lines);
 	if (file != stdin)
 		fclose(file);
-	if (err) {
-		snprintf(text, sizeof(text), "line %zu is no flow: {\"from\":…,\"to\":…,…}", line);
-		return error_of(arguments, text);
-	}
+	if (err)
+		return error_of(arguments, strerror(-err));
 	return explain_lines(arguments, explaining, &lines);
 }
 

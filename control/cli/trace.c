@@ -3,6 +3,7 @@
 
 #include "cli/words.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -76,6 +77,13 @@ static int find_ends(const struct arguments *arguments, struct tracing *tracing)
 	return TRACE_ALLOW;
 }
 
+static bool sport_ok(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	return digits && digits <= 5 && !text[digits] && atoi(text) >= 1 && atoi(text) <= 65535;
+}
+
 static char *body_of(const struct arguments *arguments, const struct tracing *tracing)
 {
 	json_t *body = json_pack("{s:I}", "aim", (json_int_t)tracing->aim.target);
@@ -120,6 +128,8 @@ int trace_packet(const struct arguments *arguments)
 
 	if (!arguments->from || !arguments->to)
 		return error_of(arguments, "say --from X and --to Y");
+	if (arguments->sport && !sport_ok(arguments->sport))
+		return error_of(arguments, "--sport wants a port from 1 to 65535");
 	if (learn_ends(arguments, &tracing) != TRACE_ALLOW ||
 	    find_ends(arguments, &tracing) != TRACE_ALLOW)
 		return TRACE_ERROR;

@@ -164,7 +164,7 @@ struct subject_class {
 	uint32_t entries;
 	chq_identity example;
 	struct chq_ruleset defaults[2];
-	bool enforced[2];
+	bool enforced[2], spoken[2];
 };
 
 struct compiler {
@@ -293,6 +293,7 @@ struct judge {
 	const struct subject_class *subject;
 	enum chq_direction direction;
 	bool enforced;	     /* what no rule allows is dropped */
+	bool spoken;	     /* some policy has a say, or all is closed */
 	bool default_audits; /* only policies under audit close it */
 	struct chq_decision fallback;
 	uint32_t *rules; /* compiled rules of this direction, in file order */

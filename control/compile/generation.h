@@ -93,11 +93,13 @@ struct endpoint_row { /* what `endpoint list` shows */
 	size_t n_prefixes;
 };
 
-struct class_row { /* what `class list` shows: subjects and peers apart */
+/* What `class list` shows: first the subjects, then the peers, each by number. */
+struct class_row {
 	bool is_subject;
 	uint32_t number;
 	size_t entries;
 	chq_identity example; /* an identity in it */
+	bool enforced[2];     /* subjects, by direction: policies have a say */
 };
 
 struct policy_row {

@@ -39,9 +39,11 @@ static void start_fallback(struct judge *judge, const struct subject_group *grou
 	enum on_deny said = ON_DENY_DEFAULT;
 	bool all_audit = !group->closed;
 
+	judge->spoken = group->closed;
 	for (uint32_t i = 0; i < group->n_policies; i++) {
 		const struct policy *policy = &c->config->policies[group->policies[i]];
 
+		judge->spoken |= policy->applies[judge->direction];
 		if (!policy->applies[judge->direction] || !policy->default_deny[judge->direction])
 			continue;
 		refs[count++] = c->policies[group->policies[i]].ref + judge->direction;

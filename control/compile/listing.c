@@ -106,11 +106,16 @@ static void list_classes(struct compiler *c)
 
 	out->classes = arena_array(c->keep, struct class_row, c->n_subjects + c->n_peers);
 	for (uint32_t i = 0; i < c->n_subjects; i++)
-		out->classes[out->n_classes++] =
-			(struct class_row){true, i, c->subjects[i].entries, c->subjects[i].example};
+		out->classes[out->n_classes++] = (struct class_row){
+			.is_subject = true,
+			.number = i,
+			.entries = c->subjects[i].entries,
+			.example = c->subjects[i].example,
+			.enforced = {c->subjects[i].spoken[0], c->subjects[i].spoken[1]},
+		};
 	for (uint32_t i = 0; i < c->n_peers; i++)
 		out->classes[out->n_classes++] =
-			(struct class_row){false, i, c->peers[i].entries, c->peers[i].example};
+			(struct class_row){false, i, c->peers[i].entries, c->peers[i].example, {}};
 }
 
 static size_t count_subjects(const struct compiler *c, const struct selector_term *term)

@@ -388,6 +388,7 @@ static void judge_subject(struct compiler *c, struct bases *bases, uint32_t numb
 
 	judge_start(&plan.judge, c, subject, direction);
 	subject->enforced[direction] = plan.judge.enforced;
+	subject->spoken[direction] = plan.judge.spoken;
 	make_plan(c, &plan, bases);
 	subject->defaults[direction] = judge_all(c, &plan);
 	obstack_free(c->scratch, mark);

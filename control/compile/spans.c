@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "identity/index.h"
+#include "policy/icmp.h"
 #include "policy/memory.h"
 
 static const struct {
@@ -87,9 +88,16 @@ void spans_make(const struct generation *before, const struct generation *after,
 	index_free(&seen.index);
 }
 
+static const char *type_name(size_t protocol, uint32_t number)
+{
+	if (protocols[protocol].first == CHQ_TARGET_ICMP)
+		return icmp_type_name(false, number);
+	return protocols[protocol].first == CHQ_TARGET_ICMPV6 ? icmp_type_name(true, number) : NULL;
+}
+
 static void print_range(FILE *out, size_t protocol, uint32_t first, uint32_t last)
 {
-	const char *name = protocols[protocol].name;
+	const char *name = protocols[protocol].name, *type;
 
 	if (first == protocols[protocol].first && last == protocols[protocol].last) {
 		fprintf(out, "%s%s", protocol < PROTOCOLS - 1 ? "all " : "", name);
@@ -105,6 +113,9 @@ static void print_range(FILE *out, size_t protocol, uint32_t first, uint32_t las
 		fprintf(out, "-%u", last);
 	if (protocol < PROTOCOLS - 1)
 		fprintf(out, "/%s", name);
+	type = first == last ? type_name(protocol, first) : NULL;
+	if (type)
+		fprintf(out, " (%s)", type);
 }
 
 static bool all_wanted(const struct spans *spans, const bool *wanted)

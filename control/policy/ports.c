@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/icmp.h"
 #include "policy/reader.h"
 
 /* Beyond the protocols with ports, those that Cilium takes by name, with their numbers. */
@@ -270,55 +271,6 @@ void read_to_ports(struct reader *rd, const struct node *node, bool deny, struct
 }
 
 /* icmps. */
-
-static const struct word icmp_words[] = {
-	{"EchoReply", 0},
-	{"DestinationUnreachable", 3},
-	{"Redirect", 5},
-	{"Echo", 8},
-	{"EchoRequest", 8},
-	{"RouterAdvertisement", 9},
-	{"RouterSelection", 10},
-	{"TimeExceeded", 11},
-	{"ParameterProblem", 12},
-	{"Timestamp", 13},
-	{"TimestampReply", 14},
-	{"Photuris", 40},
-	{"ExtendedEchoRequest", 42},
-	{"ExtendedEchoReply", 43},
-	{},
-};
-
-static const struct word icmpv6_words[] = {
-	{"DestinationUnreachable", 1},
-	{"PacketTooBig", 2},
-	{"TimeExceeded", 3},
-	{"ParameterProblem", 4},
-	{"EchoRequest", 128},
-	{"EchoReply", 129},
-	{"MulticastListenerQuery", 130},
-	{"MulticastListenerReport", 131},
-	{"MulticastListenerDone", 132},
-	{"RouterSolicitation", 133},
-	{"RouterAdvertisement", 134},
-	{"NeighborSolicitation", 135},
-	{"NeighborAdvertisement", 136},
-	{"RedirectMessage", 137},
-	{"RouterRenumbering", 138},
-	{"ICMPNodeInformationQuery", 139},
-	{"ICMPNodeInformationResponse", 140},
-	{"InverseNeighborDiscoverySolicitation", 141},
-	{"InverseNeighborDiscoveryAdvertisement", 142},
-	{"HomeAgentAddressDiscoveryRequest", 144},
-	{"HomeAgentAddressDiscoveryReply", 145},
-	{"MobilePrefixSolicitation", 146},
-	{"MobilePrefixAdvertisement", 147},
-	{"DuplicateAddressRequestCodeSuffix", 157},
-	{"DuplicateAddressConfirmationCodeSuffix", 158},
-	{"ExtendedEchoRequest", 160},
-	{"ExtendedEchoReply", 161},
-	{},
-};
 
 static const struct word families[] = {{"IPv4", PORT_ICMP}, {"IPv6", PORT_ICMPV6}, {}};
 
