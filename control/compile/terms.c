@@ -152,18 +152,20 @@ static void add_rule(struct compiler *c, uint32_t policy, const struct rule *rul
 {
 	struct compiled_rule *compiled = &c->rules[c->n_rules++];
 	struct rule_ref ref = {.direction = rule->direction, .deny = rule->deny, .rule = rule};
+	/* toPorts: [{}]: there is a list, and no port in it */
+	bool nothing = rule->selects_nobody || (rule->ports_given && !rule->n_ports);
 	bool pods = strcmp(c->config->policies[policy].kind, "NetworkPolicy") == 0;
 	enum scope scope = pods ? SCOPE_PODS : SCOPE_PEERS;
 
 	*compiled = (struct compiled_rule){
 		.policy = policy,
 		.ref = add_ref(c, &c->config->policies[policy], ref, rule->at),
-		.spec = rule->selects_nobody ? SPEC_NOBODY : add_spec(c, &rule->peers, scope),
+		.spec = nothing ? SPEC_NOBODY : add_spec(c, &rule->peers, scope),
 		.ports = PORTS_ALL,
 		.direction = rule->direction,
 		.deny = rule->deny,
 	};
-	if (rule->ports_given)
+	if (!nothing && rule->ports_given)
 		compiled->ports = ports_list(c, rule->ports, rule->n_ports, rule->direction);
 }
 

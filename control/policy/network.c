@@ -42,10 +42,12 @@ static void check_except(struct reader *rd, const struct node *node, const struc
 	char text[PREFIX_TEXT_BYTES];
 
 	for (size_t i = 0; i < block->excepts; i++)
-		if (!prefix_contains(&block->prefix, &block->except[i]))
-			problem_at(rd, node->at,
-				   "except %s is not inside the cidr, expected a part of it",
-				   prefix_print(&block->except[i], text));
+		if (!prefix_contains(&block->prefix, &block->except[i]) ||
+		    block->except[i].length_bits == block->prefix.length_bits)
+			problem_at(
+				rd, node->at,
+				"except %s is not inside the cidr, expected a smaller part of it",
+				prefix_print(&block->except[i], text));
 }
 
 static bool read_block(struct reader *rd, const struct node *node, struct cidr_rule *ret)

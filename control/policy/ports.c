@@ -163,6 +163,19 @@ static bool read_end_port(struct reader *rd, const struct node *node, struct por
 	return true;
 }
 
+/* What Cilium takes for 8 and a person for 10 is neither here. */
+static bool octal(struct reader *rd, const struct node *node)
+{
+	if (node->kind != NODE_SCALAR || node->text[0] != '0' || !node->text[1] ||
+	    !is_number(node->text))
+		return false;
+	problem_at(
+		rd, node->at,
+		"port \"%.64s\" begins with 0, which Cilium reads as octal, expected a plain number",
+		node->text);
+	return true;
+}
+
 static bool read_cilium_port(struct reader *rd, const struct node *node, struct port_rule *ret)
 {
 	struct port_rule port = {.protocols = PORT_ANY, .at = node->at};
@@ -183,7 +196,7 @@ static bool read_cilium_port(struct reader *rd, const struct node *node, struct 
 				"a port of toPorts has no \"port\", expected a number or a name (\"0\" is all)");
 			return false;
 		}
-		if (!read_port(rd, nodes.port, 0, &port) ||
+		if (octal(rd, nodes.port) || !read_port(rd, nodes.port, 0, &port) ||
 		    (nodes.end && !read_end_port(rd, nodes.end, &port)))
 			return false;
 	}

@@ -116,7 +116,11 @@ static void read_entities(struct reader *rd, const struct node *node, const char
 	if (!take_member(rd, node, name, PEER_ENTITIES, reading))
 		return;
 	FOR_EACH_CHILD(child, node)
-	if (read_word(rd, child, "entity", entities, &value))
+	if (child->kind == NODE_SCALAR && strcmp(child->text, "cluster-mesh") == 0)
+		problem_at(
+			rd, child->at,
+			"entity \"cluster-mesh\" is not served: a gateway is in no mesh of clusters");
+	else if (read_word(rd, child, "entity", entities, &value))
 		reading->rule.peers.entities |= 1u << value;
 }
 

@@ -167,6 +167,10 @@ static bool read_key(struct reader *rd, const struct node *node, const struct ke
 	ret->key = text;
 	if (style->sources)
 		split_source(rd, text, style->source, &ret->source, &ret->key);
+	if (style->sources && !strchr(text, ':') && strncmp(text, "reserved.", 9) == 0) {
+		ret->source = "reserved"; /* Cilium's older way to write reserved:host */
+		ret->key = text + 9;
+	}
 	if (!valid_label_key(ret->key)) {
 		problem_at(
 			rd, node->at,

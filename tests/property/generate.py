@@ -7,7 +7,7 @@ Random directories of documents and flows through them, with the reference
 evaluator's verdicts, as batches (batch.py) below DIRECTORY. What has decided
 least so far is made likelier, and of the flows tried those are kept that fill
 the gaps: at least a fifth is allowed, a fifth explicitly denied, and every
-construct decides at least 500 of 32,000 cases.
+construct decides at least 300 of 50,000 cases.
 
 A construct decides a case when it stands in a rule that matched and gave the
 verdict (in the selector of the policy too), or, for what keeps a rule from
@@ -22,11 +22,12 @@ import random
 import sys
 
 import batch
-from reference import ALLOW, DEFAULT_DENY, DENY, ICMP_TYPES, Flow, IcmpType, Refused, World
+from reference import (ALLOW, DEFAULT_DENY, DENY, ICMP_TYPES, Flow, IcmpType, NobodyPeers, Refused,
+                       World)
 
-FLOWS_KEPT = 120
-FLOWS_TRIED = 800
-ENOUGH = 500
+FLOWS_KEPT = 300
+FLOWS_TRIED = 900
+ENOUGH = 300
 
 NAMESPACES = ("shop", "ops", "lab")
 LABELS = {"app": ("web", "db", "cache", "api"), "tier": ("front", "back"), "env": ("prod", "dev"),
@@ -328,6 +329,8 @@ class Cilium:
                                          "cidrGroupRef except", "cidrGroupSelector except"),
                       f"{word}Entities": [name for name in EVERY if name.startswith("entity ")],
                       f"{word}Nodes": (word + "Nodes",), "": ("no peers given",)}
+        for kind in ("CIDR", "CIDRSet", "Entities", "Nodes"):
+            constructs[f"{word}{kind} []"] = (f"{word}{kind} []",)
         field, _, variant = dice.prefer(*constructs, names_of=constructs.get).partition(" ")
         ports = self.ports()
         if not field:
@@ -341,8 +344,6 @@ class Cilium:
         dice = self.dice
         if kind == "Endpoints":
             return [self.peer_selector() for _ in range(dice.randint(1, 2))]
-        if dice.often(0.03):
-            return []
         if kind == "CIDR":
             return [self.bare(self.documents.cidr()) for _ in range(dice.randint(1, 3))]
         if kind == "CIDRSet":
@@ -403,8 +404,10 @@ class Cilium:
     def ports(self):
         dice = self.dice
         draw = dice.random()
-        if draw < 0.35:
+        if draw < 0.33:
             return {}
+        if draw < 0.35:
+            return dice.choice(({"toPorts": [{}]}, {"toPorts": [{"ports": []}]}, {"icmps": [{}]}))
         if draw < 0.55:
             return {"icmps": [{"fields": [self.icmp() for _ in range(dice.randint(1, 3))]}]}
         items = [self.port() for _ in range(dice.randint(1, 4))]
@@ -425,16 +428,20 @@ class Cilium:
 
     def port(self):
         dice = self.dice
-        kind = dice.prefer("port number", "port range", "port name", "port 0", "other protocol")
+        others = ["protocol " + name.upper() for name in OTHERS]
+        kind = dice.prefer("port number", "port range", "port name", "port 0", "other protocol",
+                           names_of=lambda k: others if k == "other protocol" else (k,))
         protocol = dice.prefer("TCP", "UDP", "SCTP", "ANY", None,
                                names_of=lambda p: ("protocol " + (p or "ANY"),))
         if kind == "other protocol":
-            return {"protocol": dice.choice(list(OTHERS)).upper(), "port": "0"}
+            name = dice.prefer(*OTHERS, names_of=lambda n: ("protocol " + n.upper(),))
+            return {"protocol": name.upper(), "port": "0"}
         if kind == "port name":
             name = dice.choice(("http", "dns", "metrics", "sig", "HTTP"))
             return mapping(port=name, protocol=protocol)
         if kind == "port 0":
-            return mapping(port="0", protocol=protocol)
+            return mapping(port="0", protocol=protocol,
+                           endPort=dice.choice((1, 80, 1023)) if dice.often(0.2) else None)
         port = self.documents.port()
         if kind == "port number":
             return mapping(port=str(port), protocol=protocol)
@@ -470,8 +477,9 @@ class Kubernetes:
 
     def peer(self):
         dice = self.dice
+        blocks = ("ipBlock", "ipBlock over host", "ipBlock over remote", "ipBlock over endpoint")
         kind = dice.prefer("podSelector", "namespaceSelector", "podSelector and namespaceSelector",
-                           "ipBlock")
+                           "ipBlock", names_of=lambda k: blocks if k == "ipBlock" else (k,))
         if kind == "ipBlock":
             cidr, holes = self.documents.cidr_and_holes(0.5)
             return {"ipBlock": mapping(cidr=cidr, **{"except": holes})}
@@ -530,6 +538,7 @@ class Flows:
         """How much the rarest construct of this rule needs cases."""
         names = set(rule.constructs) | policy.constructs
         names = names.union(*(p.constructs for p in (rule.peers or []) + (rule.ports or [])))
+        names |= {p.construct for p in rule.peers or () if isinstance(p, NobodyPeers)}
         names = names.intersection(EVERY)
         return (20 + min(self.dice.decided[name] for name in names)) ** -1.5
 
@@ -600,7 +609,7 @@ class Flows:
         if not subjects:
             return None
         subject = dice.choice(subjects)
-        peer = dice.choice(self.peers_of(rule, version) or [self.someone(version)])
+        peer = self.peer_of(rule, version) or self.someone(version)
         source, target = (subject, peer) if rule.direction == "egress" else (peer, subject)
         protocol, number, plain = self.aim(version)
         if rule.ports:
@@ -609,14 +618,18 @@ class Flows:
             return None
         return Flow(source, target, protocol, number), self.arrival(source) if plain else "none"
 
-    def peers_of(self, rule, version):
-        """Addresses that the rule matches, or else those that are kept from it."""
+    def peer_of(self, rule, version):
+        """An address that the rule matches, by what matches seldom, or one that is kept from it."""
         things = {a: self.world.thing(a) for pool in self.places[version] for a in pool}
         blocked = [a for a, thing in things.items()
                    if any(p.blocked(thing) for p in rule.peers or ())]
         if blocked and self.dice.often(0.6):
-            return blocked
-        return [a for a, thing in things.items() if rule.peer_match(thing) is not None]
+            return self.dice.choice(blocked)
+        matched = {a: rule.peer_match(thing) for a, thing in things.items()}
+        found = [(a, names) for a, names in matched.items() if names is not None]
+        if not found:
+            return None
+        return self.dice.prefer(*found, names_of=lambda f: sorted(EVERY & f[1]) or ("",))[0]
 
     def aim_of(self, port, version, target):
         dice = self.dice
@@ -701,8 +714,8 @@ class Tally:
             print(f"  {count:6} {construct}", file=out)
 
     def gaps(self, cases):
-        """Where the cases are too thin, scaled to 20,000 of them."""
-        least = ENOUGH * min(1, cases / 32000)
+        """Where the cases are too thin."""
+        least = ENOUGH * min(1, cases / 50000)
         thin = [f"{construct} decides {self.decided[construct]}"
                 for construct in EVERY_CONSTRUCT if self.decided[construct] < least]
         for verdict in (ALLOW, DENY):
@@ -723,7 +736,7 @@ namespace label|namespace labels|fromCIDR|toCIDR|fromCIDRSet|toCIDRSet|fromCIDRS
 toCIDRSet except|CIDR IPv4|CIDR IPv6|cidrGroupRef|cidrGroupSelector|cidrGroupRef except|\
 cidrGroupSelector except|entity all|entity world|entity world-ipv4|entity world-ipv6|\
 entity cluster|entity host|entity remote-node|entity kube-apiserver|entity init|entity ingress|\
-entity health|entity unmanaged|entity none|fromNodes|toNodes|port number|port range|port name|\
+entity health|entity unmanaged|entity none|list without ports|fromNodes|toNodes|port number|port range|port name|\
 port 0|protocol TCP|protocol UDP|protocol SCTP|protocol ANY|other protocol|icmp type number|\
 icmp type name|icmps IPv4|icmps IPv6|no ports given|no peers given|enableDefaultDeny true|\
 cidrMatchMode endpoints|cidrMatchMode nodes|\
@@ -731,6 +744,10 @@ enableDefaultDeny false|enforcement always|enforcement never|reserved:init|manag
 audit gateway|audit endpoint|audit policy|policyTypes|NetworkPolicy ingress|\
 NetworkPolicy egress|NetworkPolicy empty rule|podSelector|namespaceSelector|\
 podSelector and namespaceSelector|ipBlock|ipBlock except|ipBlock over endpoint|\
+ipBlock over host|ipBlock over remote|fromCIDR []|toCIDR []|fromCIDRSet []|toCIDRSet []|\
+fromEntities []|toEntities []|fromNodes []|toNodes []|protocol GRE|protocol ESP|protocol AH|\
+protocol IGMP|protocol IPIP|protocol IPV6|protocol VRRP|subject label source k8s|\
+subject label source container|subject label source reserved|\
 NetworkPolicy port number|NetworkPolicy port range|NetworkPolicy port name|\
 NetworkPolicy port absent""".split("|")
 EVERY = frozenset(EVERY_CONSTRUCT)
@@ -761,8 +778,8 @@ def one_batch(directory, seed, tally):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("directory")
-    parser.add_argument("--cases", type=int, default=32000)
-    parser.add_argument("--seed", type=int, default=20000)
+    parser.add_argument("--cases", type=int, default=50000)
+    parser.add_argument("--seed", default="20000")
     parser.add_argument("--thin-is-fine", action="store_true",
                         help="do not ask how much each construct decides")
     options = parser.parse_args()

@@ -84,7 +84,9 @@ class Verdict:
 # ---------------------------------------------------------------- labels
 
 def label_key(text, source):
-    """`source:key` or `key` -> (source, key)."""
+    """`source:key`, `reserved.key` or `key` -> (source, key)."""
+    if ":" not in text and source == "any" and text.startswith("reserved."):
+        return "reserved", text[len("reserved."):]
     if ":" in text:
         prefix, key = text.split(":", 1)
         return prefix or source, key
@@ -363,11 +365,11 @@ def cilium_port(document):
     if not port.isdigit():
         return Ports(protocols, name=port.lower(), construct="port name")
     first = int(port)
-    if first > 65535:
+    if first > 65535 or port != str(first):
         raise Refused(f"port {port}")
-    if first == 0:
-        return Ports(protocols, construct="port 0")
     last = int(document.get("endPort") or 0)
+    if first == 0 and last == 0:
+        return Ports(protocols, construct="port 0")
     if last > first:
         return Ports(protocols, first, last, construct="port range")
     return Ports(protocols, first, first, construct="port number")
@@ -391,7 +393,7 @@ def cilium_ports(rule):
         if len(item.get("fields") or []) > 40:
             raise Refused("more than 40 ICMP types")
         found += [icmp_type(field) for field in item.get("fields") or []]
-    return found or None
+    return found if rule.get("toPorts") or rule.get("icmps") else None
 
 
 def icmp_type(field):
@@ -436,7 +438,9 @@ class Rule:
         return who | what | self.constructs
 
     def blocked(self, flow, peer, target):
-        """What alone kept this rule from matching: `except`, an empty list, entity none."""
+        """What alone kept this rule from matching: `except`, an empty list, entity none, no port."""
+        if self.ports == [] and self.peer_match(peer) is not None:
+            return frozenset(["list without ports"])
         if not self.peers or self.peer_match(peer) is not None:
             return frozenset()
         if self.port_match(flow, target) is None:
@@ -538,6 +542,9 @@ class CiliumRule:
                 peers = (peers or []) + self.peers(word + peer, peer, entry[word + peer])
         if not given and ports is None:
             peers = [NobodyPeers("rule {}")]
+        # A member that is given and empty selects nobody, whatever stands beside it.
+        nobody = [p for p in peers or () if isinstance(p, NobodyPeers) and p.construct.endswith("[]")]
+        peers = nobody or peers
         return Rule(direction, section.endswith("Deny"), peers, ports, {section})
 
     def peers(self, field, kind, items):
@@ -633,12 +640,16 @@ class KubernetesPolicy:
 
     def peer(self, item):
         known(item, "podSelector", "namespaceSelector", "ipBlock")
+        if not item:
+            raise Refused("a peer that says nothing")
         if "ipBlock" in item:
             block = item["ipBlock"]
             known(block, "cidr", "except")
-            return CidrPeers(network(block["cidr"]),
-                             [network(hole) for hole in block.get("except") or []],
-                             "ipBlock", ("endpoint", "world", "host", "remote"))
+            cidr = network(block["cidr"])
+            holes = [network(hole) for hole in block.get("except") or []]
+            if any(h.version != cidr.version or h == cidr or not h.subnet_of(cidr) for h in holes):
+                raise Refused("except is no strict part of the ipBlock")
+            return CidrPeers(cidr, holes, "ipBlock", ("endpoint", "world", "host", "remote"))
         selector = Selector(item.get("podSelector"), "k8s")
         constructs = [name for name in ("podSelector", "namespaceSelector") if name in item]
         if "namespaceSelector" in item:
@@ -657,6 +668,8 @@ class KubernetesPolicy:
         port = item.get("port")
         if port is None:
             return Ports((protocol,), construct="NetworkPolicy port absent")
+        if item.get("endPort") is not None and not text(port).isdigit():
+            raise Refused("endPort beside a name")
         if not text(port).isdigit():
             return Ports((protocol,), name=port, construct="NetworkPolicy port name")
         last = int(item.get("endPort") or port)
