@@ -227,8 +227,8 @@ struct process *process_tree_fork(struct process_tree *tree, const void *record,
 static bool read_texts(const struct chq_proc_exec *exec, size_t bytes, struct program_texts *ret)
 {
 	const char *at = (const char *)(exec + 1);
-	size_t wanted =
-		(size_t)exec->name_bytes + exec->args_bytes + exec->cwd_bytes + exec->binary_bytes;
+	size_t wanted = (size_t)exec->name_bytes + exec->args_bytes + exec->cwd_bytes +
+			exec->binary_bytes + exec->cgroup_bytes;
 
 	if (bytes < sizeof(*exec) + wanted)
 		return false;

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+# Processes: what becomes of the kernel's records of them.
+
+process_tests = $(addprefix $(BUILD)/tests/unit/test_process_,tree events lines)
+
+$(process_tests): %: %.o $(BUILD)/tests/unit/process_case.o $(call room,control/observe control/util) \
+		$(addprefix $(BUILD)/control/enforcer/,hook_event.o process_tree.o process_program.o process_events.o)
+	$(CC) $(LDFLAGS) $^ $(OBSERVE_LIBS) -lcmocka -o $@
+
+check-unit:: $(process_tests)
+	@for test in $(process_tests); do ./$$test || exit 1; done
