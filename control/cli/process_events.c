@@ -26,40 +26,45 @@ static bool wants_colour(void)
 }
 
 /* What this reader was too slow for. JSON says it with the object that Tetragon has for it. */
-static void show_lost(const struct show *show, json_int_t lost)
+static void show_lost(const struct show *show, long long lost)
 {
 	char now[32], node[256] = "";
 	time_t seconds = time(NULL);
 	struct tm parts;
 
 	if (!wants_json(show->arguments)) {
-		fprintf(stderr, "... %lld events lost: this reader is too slow\n", (long long)lost);
+		fprintf(stderr, "... %lld events lost: this reader is too slow\n", lost);
 		return;
 	}
 	gethostname(node, sizeof(node) - 1);
 	strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &parts));
 	printf("{\"rate_limit_info\":{\"number_of_dropped_process_events\":\"%lld\"},"
 	       "\"node_name\":\"%s\",\"time\":\"%s\"}\n",
-	       (long long)lost, node, now);
+	       lost, node, now);
 }
 
+static void show_compact(const struct show *show, const char *text)
+{
+	json_t *event = json_loads(text, 0, NULL);
+	cleanup_free char *line = event ? process_compact(event, &show->style) : NULL;
+
+	if (line)
+		puts(line);
+	json_decref(event);
+}
+
+/* As JSON a line is passed on unread: who reads it may be in a hurry. */
 static int show_line(void *data, const char *text)
 {
 	const struct show *show = data;
-	json_t *event = json_loads(text, 0, NULL);
-	cleanup_free char *line = NULL;
-	json_int_t lost = 0;
+	long long lost;
 
-	if (json_unpack(event, "{s:I}", "lost", &lost) == 0) {
+	if (sscanf(text, "{\"lost\":%lld}", &lost) == 1)
 		show_lost(show, lost);
-	} else if (wants_json(show->arguments)) {
+	else if (wants_json(show->arguments))
 		puts(text);
-	} else {
-		line = event ? process_compact(event, &show->style) : NULL;
-		if (line)
-			puts(line);
-	}
-	json_decref(event);
+	else
+		show_compact(show, text);
 	return fflush(stdout);
 }
 

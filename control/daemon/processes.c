@@ -17,9 +17,12 @@
 #include "util/log.h"
 
 /* The latest, for those who ask afterwards; whichever bound is met first. */
-#define RECENT_MOST   4096
-#define RECENT_BYTES  (8 << 20)
-#define READ_AT_ONCE  4096    /* records, before others have their turn in the loop */
+#define RECENT_MOST  4096
+#define RECENT_BYTES (8 << 20)
+/* Records read and events told before others have their turn in the loop. */
+#define READ_AT_ONCE 8192
+#define GIVE_AT_ONCE 1024
+
 #define CLOCK_STEP_NS 1000000 /* less is two clocks read one after the other */
 
 struct processes {
@@ -29,6 +32,7 @@ struct processes {
 	struct process_event recent[RECENT_MOST]; /* each holds its process and owns its hook */
 	size_t first, count, bytes;
 	uint64_t told;
+	uint32_t host_namespaces[CHQ_NAMESPACE_MAX]; /* of pid 1, when it is seen from here */
 	int64_t wall_minus_boot;
 	struct event *clock, *ring;
 	char why[PROCESS_WHY_BYTES]; /* programs == NULL */
@@ -69,10 +73,10 @@ static struct process_view view_of(struct processes *processes)
 				    [CHQ_NS_CGROUP] = 0xeffffffb,
 				    [CHQ_NS_USER] = 0xeffffffd},
 	};
-	const struct process *init = process_tree_find(processes->tree, 1, 0, false);
 
-	if (init && init->namespaces[CHQ_NS_MNT])
-		memcpy(view.host_namespaces, init->namespaces, sizeof(view.host_namespaces));
+	if (processes->host_namespaces[CHQ_NS_MNT])
+		memcpy(view.host_namespaces, processes->host_namespaces,
+		       sizeof(view.host_namespaces));
 	return view;
 }
 
@@ -146,16 +150,16 @@ static void on_processes(evutil_socket_t fd, short what, void *data)
 {
 	struct daemon *daemon = data;
 	struct processes *processes = daemon->processes;
-	uint64_t now = process_clock_ns();
-	int count = 0;
+	uint64_t until = process_clock_ns() - PROCESS_HELD_NS;
 
 	(void)fd;
 	(void)what;
-	if (processes->programs)
-		count = process_programs_read(processes->programs, READ_AT_ONCE,
-					      process_events_record, processes->events);
-	process_events_give(processes->events, now - PROCESS_HELD_NS, take, daemon);
-	if (count == READ_AT_ONCE)
+	/* what finds no place here waits in the ring, and what finds none there is counted there */
+	if (processes->programs && process_events_held(processes->events) < PROCESS_HELD_MOST)
+		process_programs_read(processes->programs, READ_AT_ONCE, process_events_record,
+				      processes->events);
+	if (process_events_give(processes->events, until, GIVE_AT_ONCE, take, daemon) ==
+	    GIVE_AT_ONCE)
 		event_active(processes->clock, EV_TIMEOUT, 0);
 }
 
@@ -169,6 +173,7 @@ static int open_memory(struct processes *processes)
 static void open_programs(struct daemon *daemon)
 {
 	struct processes *processes = daemon->processes;
+	const struct process *init;
 	cleanup_free char *pins = path_join(daemon->options.bpffs_directory, ENFORCER_PINS);
 	int err =
 		pins ? process_programs_open(pins, processes->why, &processes->programs) : -ENOMEM;
@@ -176,6 +181,10 @@ static void open_programs(struct daemon *daemon)
 	if (!err)
 		err = process_programs_find(processes->programs, process_events_record,
 					    processes->events);
+	init = process_tree_find(processes->tree, 1, 0, false);
+	if (init)
+		memcpy(processes->host_namespaces, init->namespaces,
+		       sizeof(processes->host_namespaces));
 	if (err)
 		log_error("processes are not watched: %s",
 			  *processes->why ? processes->why : strerror(-err));

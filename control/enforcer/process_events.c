@@ -299,10 +299,17 @@ static bool is_due(const struct process_events *events, uint64_t until_ns)
 	       (events->heap[0]->time_ns < until_ns || events->n_heap > PROCESS_HELD_MOST);
 }
 
-void process_events_give(struct process_events *events, uint64_t until_ns,
-			 void (*each)(void *data, struct process_event *event), void *data)
+size_t process_events_held(const struct process_events *events)
 {
-	while (is_due(events, until_ns)) {
+	return events->n_heap;
+}
+
+size_t process_events_give(struct process_events *events, uint64_t until_ns, size_t most,
+			   void (*each)(void *data, struct process_event *event), void *data)
+{
+	size_t given = 0;
+
+	for (; given < most && is_due(events, until_ns); given++) {
 		struct held *held = pop(events);
 		struct process_event event = {.time_ns = held->time_ns};
 		bool known;
@@ -318,6 +325,7 @@ void process_events_give(struct process_events *events, uint64_t until_ns,
 		}
 		held_free(held);
 	}
+	return given;
 }
 
 struct process_event_counts process_events_counts(const struct process_events *events)

@@ -51,11 +51,15 @@ void process_events_record(void *events, const struct chq_proc_head *record, siz
 void process_events_hook(struct process_events *events, struct hook_event *event);
 
 /*
- * Gives on what happened before `until_ns`; `each` may hold the process (process_hold()) and
- * take the hook (set event->hook to NULL; to be freed by hook_event_clear() and free()).
+ * Gives on what happened before `until_ns`, at most so many; how many it were. `each` may hold the
+ * process (process_hold()) and take the hook (set event->hook to NULL; to be freed by
+ * hook_event_clear() and free()).
  */
-void process_events_give(struct process_events *events, uint64_t until_ns,
-			 void (*each)(void *data, struct process_event *event), void *data);
+size_t process_events_give(struct process_events *events, uint64_t until_ns, size_t most,
+			   void (*each)(void *data, struct process_event *event), void *data);
+
+/* How many wait. */
+size_t process_events_held(const struct process_events *events);
 
 struct process_event_counts process_events_counts(const struct process_events *events);
 

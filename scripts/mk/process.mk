@@ -9,3 +9,11 @@ $(process_tests): %: %.o $(BUILD)/tests/unit/process_case.o $(call room,control/
 
 check-unit:: $(process_tests)
 	@for test in $(process_tests); do ./$$test || exit 1; done
+
+storm = $(BUILD)/tests/enforcer/storm
+
+$(storm): tests/enforcer/storm.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -static $(LDFLAGS) $< -o $@
+
+check-enforcer:: $(storm)

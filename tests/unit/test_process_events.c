@@ -105,9 +105,9 @@ static void the_three_lines(void **state)
 	give_record(&told, &exit);
 	process_events_hook(told.events, &hit);
 	give_exec(&told, &cat);
-	process_events_give(told.events, 1000, tell, &told);
+	process_events_give(told.events, 1000, SIZE_MAX, tell, &told);
 	assert_string_equal("", told.text);
-	process_events_give(told.events, 3000, tell, &told);
+	process_events_give(told.events, 3000, SIZE_MAX, tell, &told);
 	assert_string_equal("🚀 process " NODE " /usr/bin/cat /lost_city_of_inca.txt\n"
 			    "📚 read    " NODE " /usr/bin/cat /lost_city_of_inca.txt\n"
 			    "💥 exit    " NODE " /usr/bin/cat /lost_city_of_inca.txt SIGKILL\n",
@@ -124,7 +124,7 @@ static void a_stranger_is_told_of(void **state)
 	told_open(&told);
 	hit.started_ns = 5;
 	process_events_hook(told.events, &hit);
-	process_events_give(told.events, 100, tell, &told);
+	process_events_give(told.events, 100, SIZE_MAX, tell, &told);
 	assert_string_equal("📚 read    " NODE "  /lost_city_of_inca.txt\n", told.text);
 	assert_int_equal(0, process_events_counts(told.events).unknown);
 }
@@ -141,7 +141,7 @@ static void not_more_than_so_many_wait(void **state)
 		make_exit(&exit, i + 1, i + 1, 1000 + i, 0);
 		give_record(&told, &exit);
 	}
-	process_events_give(told.events, 0, tell, &told);
+	process_events_give(told.events, 0, SIZE_MAX, tell, &told);
 	assert_int_equal(100, process_events_counts(told.events).early);
 }
 
@@ -157,7 +157,7 @@ static void broken_records_are_counted(void **state)
 	give_record(&told, &record);
 	record.head.kind = CHQ_PROC_HOOK; /* nobody reads these here */
 	give_record(&told, &record);
-	process_events_give(told.events, 10000, tell, &told);
+	process_events_give(told.events, 10000, SIZE_MAX, tell, &told);
 	assert_int_equal(2, process_events_counts(told.events).broken);
 	assert_string_equal("", told.text);
 }
@@ -259,7 +259,7 @@ static void json_of_exec_and_exit(void **state)
 	give_shell_and_cat(&told);
 	make_exit(&record, 42, 2000000, 3000001000, 3 << 8);
 	give_record(&told, &record);
-	process_events_give(told.events, 4000000000, collect, list);
+	process_events_give(told.events, 4000000000, SIZE_MAX, collect, list);
 	assert_int_equal(3, json_array_size(list));
 	same_json("{\"process_exec\": {\"process\": {" CAT_JSON ", "
 		  "\"cap\": {\"permitted\": [\"CAP_CHOWN\", \"CAP_SYS_ADMIN\"], "
