@@ -95,17 +95,11 @@ static int detach_hooks(const struct arguments *arguments)
 {
 	cleanup_free char *pins = NULL;
 	struct enforcer_options options = {.run_directory = arguments->run_dir};
-	struct enforcer *enforcer = NULL;
-	int err;
 
 	if (asprintf(&pins, "%s/enforcer", arguments->bpffs) < 0)
 		return -ENOMEM;
 	options.pin_directory = pins;
-	err = enforcer_open(&options, &enforcer);
-	if (!err)
-		err = enforcer_detach(enforcer);
-	enforcer_close(enforcer);
-	return err;
+	return enforcer_detach(&options);
 }
 
 /* Everything, and with no daemon needed: the pins say what is ours. */
@@ -120,17 +114,17 @@ static int detach_all(const struct arguments *arguments)
 			strerror(-err));
 		return EXIT_REFUSED;
 	}
-	err = detach_hooks(arguments);
-	if (err) {
-		fprintf(stderr, "chasqui detach: the hooks of TracingPolicies: %s\n",
-			strerror(-err));
-		return EXIT_REFUSED;
-	}
 	err = datapath_detach_all(arguments->bpffs);
 	refusal = datapath_refusal(NULL);
 	if (err) {
 		fprintf(stderr, "chasqui detach: %s\n",
 			refusal && *refusal ? refusal : strerror(-err));
+		return EXIT_REFUSED;
+	}
+	err = detach_hooks(arguments);
+	if (err) {
+		fprintf(stderr, "chasqui detach: the hooks of TracingPolicies: %s\n",
+			strerror(-err));
 		return EXIT_REFUSED;
 	}
 	printf("nothing of chasqui is left in the kernel under %s; traffic is not judged any more%s\n",

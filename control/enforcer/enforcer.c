@@ -368,7 +368,7 @@ static bool is_live(const struct enforcer *enforcer, const struct enforcer_plan 
 	const struct enforcer_plan *live = enforcer->live;
 
 	if (!live || !live->count || live->count != plan->count ||
-	    (enforcer->hooks && access(enforcer->options.pin_directory, F_OK) < 0) ||
+	    (enforcer->hooks && !hooks_live(enforcer->hooks)) ||
 	    (live->guard && !guard_client_connected(enforcer->guard)))
 		return false;
 	for (size_t i = 0; i < plan->count; i++)
@@ -416,15 +416,34 @@ int enforcer_undo(struct enforcer *enforcer, char why[ENFORCER_WHY_BYTES])
 	return enforcer_apply(enforcer, enforcer->live ? enforcer->live : &nothing, why, &at);
 }
 
-int enforcer_detach(struct enforcer *enforcer)
+/* No guard is there: there is nothing that it would have to forget. */
+static int empty_guard(const char *run_directory)
 {
-	char why[ENFORCER_WHY_BYTES];
+	struct guard_client *guard = NULL;
 	struct place at;
-	int err = apply_guard(enforcer, &nothing, why, &at);
+	char why[GUARD_WHY_BYTES];
+	int err = guard_client_open(run_directory, &guard);
 
-	if (err)
+	if (!err) {
+		guard_client_work(guard);
+		err = guard_client_apply(guard, NULL, 0, NULL, NULL, why, &at);
+	}
+	guard_client_close(guard);
+	return err == -ENOTCONN ? 0 : err;
+}
+
+int enforcer_detach(const struct enforcer_options *options)
+{
+	struct hooks *hooks = NULL;
+	int err = empty_guard(options->run_directory);
+
+	if (err || access(options->pin_directory, F_OK) < 0)
 		return err;
-	return enforcer->hooks ? hooks_detach(enforcer->hooks) : 0;
+	err = hooks_open(options->pin_directory, NULL, &hooks);
+	if (!err)
+		err = hooks_detach(hooks);
+	hooks_close(hooks);
+	return err;
 }
 
 /* ---- the live set ---- */

@@ -73,8 +73,8 @@ void enforcer_keep(struct enforcer *enforcer, struct enforcer_plan *plan);
 /* Back to the plan that was kept last, after an apply that something else has foiled. */
 int enforcer_undo(struct enforcer *enforcer, char why[ENFORCER_WHY_BYTES]);
 
-/* Takes all hooks away, the pins too, and the guard's rules. */
-int enforcer_detach(struct enforcer *enforcer);
+/* Takes all hooks away, the pins too, and the guard's rules. Needs no daemon. */
+int enforcer_detach(const struct enforcer_options *options);
 
 /* The live set, in the order of the documents. */
 size_t enforcer_count(const struct enforcer *enforcer);

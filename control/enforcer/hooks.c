@@ -296,11 +296,35 @@ static int load_set(struct hooks_load *load)
 	return err ? err : load_programs(load);
 }
 
+bool hooks_live(const struct hooks *hooks)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/hooks/chq_hook_cell", hooks->directory);
+	return hooks->sets[0].number && access(path, F_OK) == 0;
+}
+
+/* Somebody has detached everything: what we still hold is of no use any more. */
+static void forget_all(struct hooks *hooks)
+{
+	for (size_t i = 0; i < SHARED_MAPS; i++) {
+		close_p(&hooks->shared[i]);
+		hooks->shared[i] = -1;
+	}
+	for (size_t i = 0; i < SETS_KNOWN; i++)
+		set_close(&hooks->sets[i]);
+}
+
 static int apply_plan(struct hooks *hooks, struct plan *plan)
 {
 	struct hooks_load load = {.hooks = hooks, .plan = plan};
 	int err;
 
+	if (!hooks_live(hooks))
+		forget_all(hooks);
+	err = make_directory(hooks, plan->why);
+	if (err)
+		return err;
 	shared_open(hooks);
 	set_init(&load.set);
 	load.set.number = live_number(hooks) + 1;

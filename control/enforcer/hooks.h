@@ -105,6 +105,9 @@ struct hooks_policy {
 int hooks_apply(struct hooks *hooks, const struct hooks_policy *policies, size_t n_policies,
 		char why[HOOKS_WHY_BYTES], struct place *at);
 
+/* Is the set that was applied last still there? Not when another process has detached it. */
+bool hooks_live(const struct hooks *hooks);
+
 /* Takes everything away, the pins too. */
 int hooks_detach(struct hooks *hooks);
 
