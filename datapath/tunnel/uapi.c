@@ -384,7 +384,7 @@ static void add_peer(struct text *answer, struct peer *peer)
 	text_add(answer, "rx_bytes=%llu\n", (unsigned long long)peer->received_bytes);
 	/* No key of the protocol: who does not know it, as wg(8), passes over it. */
 	if (peer->not_allowed)
-		text_add(answer, "rx_not_allowed=%llu\n", (unsigned long long)peer->not_allowed);
+		text_add(answer, "rx_disallowed=%llu\n", (unsigned long long)peer->not_allowed);
 	text_add(answer, "persistent_keepalive_interval=%u\n", peer->timers.persistent_s);
 	add_allowed(answer, peer);
 }

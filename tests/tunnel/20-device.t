@@ -77,7 +77,7 @@ ip -n a link set wga mtu 1420
 ip -n b addr add 192.168.77.7/32 dev wgb
 ok "an address that is not its own is not heard" not on b ping -n -q -c 1 -W 1 -I 192.168.77.7 192.168.241.1
 ok "and counted"                      is 1 dropped a not_allowed
-ok "with the peer that sent it"       says_line rx_not_allowed=1
+ok "with the peer that sent it"       says_line rx_disallowed=1
 ok "nobody has that address: said at once" unreachable a 192.168.241.77
 ok "and in IPv6"                      unreachable a fd00::77
 
