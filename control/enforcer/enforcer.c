@@ -203,7 +203,7 @@ static int plan_policy(struct enforcer *enforcer, struct enforcer_plan *plan,
 			*call = (struct enforcer_call){
 				.hook = &policy->hooks[h], .hook_number = h, .call = c};
 			*at = place_of(call);
-			err = plan_call(enforcer->hooks, enforcer->no_hooks, policy, call, why);
+			err = plan_call(enforcer->hooks, enforcer->no_hooks, &ret->wish, call, why);
 			ret->back_ends[h][c] = call->back_end;
 			plan->guard = plan->guard || call->guard;
 			plan->guard_must = plan->guard_must || plan_needs_guard(call);
@@ -497,43 +497,79 @@ static int switch_policy(struct enforcer *enforcer, struct enforcer_policy *poli
 	return err;
 }
 
-static int remember(struct enforcer *enforcer, const struct enforcer_policy *policy)
+/* Another mode may be served by others: then the whole set is made anew, without a gap. */
+static int replan(struct enforcer *enforcer, char why[ENFORCER_WHY_BYTES])
 {
-	const struct tracing_policy *document = policy->wish.policy;
-	struct enforcer_override override = {
-		.name = (char *)document->name,
-		.disabled = !policy->wish.enabled,
-		.mode_given = document->enforces && policy->wish.mode != document->mode,
-		.mode = policy->wish.mode,
-	};
+	const struct enforcer_plan *live = enforcer->live;
+	struct enforcer_plan *plan;
+	struct place at;
+	int err = enforcer_plan(enforcer, live->policies[0].wish.policy, live->count, why, &at,
+				&plan);
 
-	return enforcer_override(enforcer, &override);
+	if (err)
+		return err;
+	err = enforcer_apply(enforcer, plan, why, &at);
+	if (err)
+		enforcer_plan_free(plan);
+	else
+		enforcer_keep(enforcer, plan);
+	return err;
+}
+
+static struct enforcer_override said_of(const struct enforcer_wish *wish)
+{
+	return (struct enforcer_override){
+		.name = (char *)wish->policy->name,
+		.disabled = !wish->enabled,
+		.mode_given = wish->policy->enforces && wish->mode != wish->policy->mode,
+		.mode = wish->mode,
+	};
+}
+
+static int set_wish(struct enforcer *enforcer, struct enforcer_policy *policy, bool enabled,
+		    enum tracing_mode mode, char why[ENFORCER_WHY_BYTES])
+{
+	const struct enforcer_wish before = policy->wish;
+	struct enforcer_wish wish = before;
+	struct enforcer_override override;
+	int err;
+
+	wish.enabled = enabled;
+	wish.mode = mode;
+	override = said_of(&wish);
+	err = enforcer_override(enforcer, &override);
+	if (err)
+		return err;
+	if (mode != before.mode && has_guard_call(policy))
+		err = replan(enforcer, why);
+	else
+		err = switch_policy(enforcer, policy, enabled, mode, why);
+	override = said_of(&before);
+	if (err)
+		enforcer_override(enforcer, &override);
+	return err;
 }
 
 int enforcer_set_enabled(struct enforcer *enforcer, const char *name, bool enabled,
 			 char why[ENFORCER_WHY_BYTES])
 {
 	struct enforcer_policy *policy = find(enforcer, name);
-	int err;
 
 	if (!policy)
 		return -ENOENT;
-	err = switch_policy(enforcer, policy, enabled, policy->wish.mode, why);
-	return err ? err : remember(enforcer, policy);
+	return set_wish(enforcer, policy, enabled, policy->wish.mode, why);
 }
 
 int enforcer_set_mode(struct enforcer *enforcer, const char *name, enum tracing_mode mode,
 		      char why[ENFORCER_WHY_BYTES])
 {
 	struct enforcer_policy *policy = find(enforcer, name);
-	int err;
 
 	if (!policy)
 		return -ENOENT;
 	if (!policy->wish.policy->enforces && mode == TRACING_ENFORCE)
 		return -EINVAL;
-	err = switch_policy(enforcer, policy, policy->wish.enabled, mode, why);
-	return err ? err : remember(enforcer, policy);
+	return set_wish(enforcer, policy, policy->wish.enabled, mode, why);
 }
 
 int enforcer_counters(struct enforcer *enforcer, const char *name, struct hooks_counters *ret)

@@ -91,29 +91,51 @@ static int choose_bpf(struct hooks *hooks, const char *no_hooks, struct enforcer
 }
 
 /*
+ * Behind the guard stands a net that is cheap for everybody else: a look at each read of the page
+ * cache costs next to nothing, one at each system call is felt by all. In monitor mode the guard
+ * is silent, and what tells must see all reads.
+ */
+static void choose_net(struct hooks *hooks, const struct enforcer_wish *wish,
+		       struct enforcer_call *call)
+{
+	char why[HOOKS_WHY_BYTES];
+
+	if (call->guard && wish->mode == TRACING_ENFORCE && call->back_end == HOOKS_SYSCALL &&
+	    hooks_can(hooks, call->hook, call->call, HOOKS_FILEMAP, why) == 0)
+		call->back_end = HOOKS_FILEMAP;
+}
+
+/* Override needs somebody who can deny. */
+static int check_denial(const struct tracing_policy *policy, const struct enforcer_call *call,
+			const char *guard, char why[ENFORCER_WHY_BYTES])
+{
+	char words[HOOKS_WHY_BYTES];
+
+	if (!any(call->hook, denies) || call->guard || hooks_back_end_denies(call->back_end))
+		return 0;
+	snprintf(words, sizeof(words),
+		 "Override needs lsm, fmod_ret or fanotify, and only %s works here",
+		 hooks_back_end_word(call->back_end));
+	return refuse(policy, call, words, guard, why);
+}
+
+/*
  * The guard serves what is to be enforced, beside BPF programs that kill, as the one that can
  * deny; what is only watched it serves when no BPF program can. LSM denies all by itself.
  */
-int plan_call(struct hooks *hooks, const char *no_hooks, const struct tracing_policy *policy,
+int plan_call(struct hooks *hooks, const char *no_hooks, const struct enforcer_wish *wish,
 	      struct enforcer_call *call, char why[ENFORCER_WHY_BYTES])
 {
 	char bpf[HOOKS_WHY_BYTES] = "", guard[GUARD_WHY_BYTES] = "";
 	int err = choose_bpf(hooks, no_hooks, call, bpf);
-	bool can = guard_can(policy, call->hook_number, call->call, guard) == 0;
+	bool can = guard_can(wish->policy, call->hook_number, call->call, guard) == 0;
 
 	call->guard = can && call->back_end != HOOKS_LSM && (err || any(call->hook, enforces));
-	if (err && !call->guard) {
-		call->missing = err == -ENOENT && call->hook->may_be_missing;
-		return call->missing ? 0 : refuse(policy, call, bpf, guard, why);
-	}
-	if (any(call->hook, denies) && !call->guard && !hooks_back_end_denies(call->back_end)) {
-		snprintf(bpf, sizeof(bpf),
-			 "Override needs lsm, fmod_ret or fanotify, and only %s "
-			 "works here",
-			 hooks_back_end_word(call->back_end));
-		return refuse(policy, call, bpf, guard, why);
-	}
-	return 0;
+	choose_net(hooks, wish, call);
+	if (!err || call->guard)
+		return check_denial(wish->policy, call, guard, why);
+	call->missing = err == -ENOENT && call->hook->may_be_missing;
+	return call->missing ? 0 : refuse(wish->policy, call, bpf, guard, why);
 }
 
 bool plan_guard_enabled(const struct enforcer_policy *policy)

@@ -16,7 +16,7 @@ struct enforcer_plan {
 size_t plan_calls(const struct tracing_hook *hook);
 
 /* Who serves a call. 0, or -errno with `why`. `hooks` may be NULL: then `no_hooks` says why. */
-int plan_call(struct hooks *hooks, const char *no_hooks, const struct tracing_policy *policy,
+int plan_call(struct hooks *hooks, const char *no_hooks, const struct enforcer_wish *wish,
 	      struct enforcer_call *call, char why[ENFORCER_WHY_BYTES]);
 
 /* Must the guard be there for this call to be what the policy says? */
