@@ -242,7 +242,7 @@ static int choose_all(struct hooks *hooks, const struct hooks_policy *policy,
 		for (size_t call = 0; call < hook_calls(hook); call++) {
 			int err = hooks_choose(hooks, hook, call, why, &back_ends[i][call]);
 
-			if (err && hook->may_be_missing)
+			if (err == -ENOENT && hook->may_be_missing)
 				back_ends[i][call] = HOOKS_NONE;
 			else if (err)
 				return plan_refuse(plan, &hook->at, err, "policy %s: %s: %.180s",
@@ -468,16 +468,38 @@ static int start_ticks(int pid, uint64_t *ret)
 	return 0;
 }
 
-static void clear_spared(int fd)
+static bool is_listed(const struct list *keys, const struct chq_spared_key *key)
 {
-	struct chq_spared_key key;
+	for (size_t i = 0; i < keys->n; i++) {
+		if (memcmp(list_at(keys, struct chq_spared_key, i), key, sizeof(*key)) == 0)
+			return true;
+	}
+	return false;
+}
 
-	while (bpf_map_get_next_key(fd, NULL, &key) == 0)
-		bpf_map_delete_elem(fd, &key);
+/* Whoever is not on the list is not spared any more; whoever is has never ceased to be. */
+static void drop_others(int fd, const struct list *keep)
+{
+	struct chq_spared_key gone[64], key, *before = NULL;
+	size_t n = 0;
+
+	while (n < 64 && bpf_map_get_next_key(fd, before, &key) == 0) {
+		if (!is_listed(keep, &key))
+			gone[n++] = key;
+		before = &key;
+	}
+	for (size_t i = 0; i < n; i++)
+		bpf_map_delete_elem(fd, &gone[i]);
+}
+
+static void clear_list(struct list *list)
+{
+	list_clear(list);
 }
 
 int hooks_spare(struct hooks *hooks, const int *pids, size_t n_pids)
 {
+	cleanup(clear_list) struct list keep = LIST_OF(struct chq_spared_key);
 	int fd = hooks->shared[SHARED_SPARED];
 	struct stat namespace;
 
@@ -485,14 +507,15 @@ int hooks_spare(struct hooks *hooks, const int *pids, size_t n_pids)
 		return -ENOENT;
 	if (stat("/proc/self/ns/pid", &namespace))
 		return -errno;
-	clear_spared(fd);
 	for (size_t i = 0; i < n_pids; i++) {
 		struct chq_spared_key key = {.pid = pids[i], .pid_namespace = namespace.st_ino};
 		uint64_t ticks;
 
-		if (start_ticks(pids[i], &ticks) == 0 &&
-		    bpf_map_update_elem(fd, &key, &ticks, BPF_ANY))
-			return -errno;
+		if (start_ticks(pids[i], &ticks))
+			continue;
+		if (list_add(&keep, &key) < 0 || bpf_map_update_elem(fd, &key, &ticks, BPF_ANY))
+			return -ENOMEM;
 	}
+	drop_others(fd, &keep);
 	return 0;
 }

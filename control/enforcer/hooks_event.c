@@ -111,6 +111,10 @@ static int read_sock(struct payload payload, struct hook_arg *ret)
 		.cookie = sock.cookie,
 		.length_bytes = sock.length_bytes,
 	};
+	if (ret->kind == HOOK_ARG_SOCKADDR) {
+		memset(&ret->sock.source, 0, sizeof(ret->sock.source));
+		ret->sock.sport = 0; /* one address: there for filters only */
+	}
 	return 0;
 }
 

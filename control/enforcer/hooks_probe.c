@@ -46,6 +46,8 @@ static struct bpf_program *program_of(struct chq_probe *probe, const struct plan
 static int say(char *why, int err, const char *doing, const struct plan_program *plan,
 	       const char *function)
 {
+	if (err == -ENOENT)
+		err = -EOPNOTSUPP; /* the back end is missing, not the function */
 	if (why)
 		snprintf(why, HOOKS_WHY_BYTES, "%s: the kernel refuses to %s %s: %s",
 			 hooks_back_end_word(plan->back_end), doing, function, strerror(-err));
@@ -66,10 +68,13 @@ static int try_program(const struct plan_program *plan, char *why)
 	bpf_object__for_each_program(each, probe->obj)
 		bpf_program__set_autoload(each, each == program);
 	function_name(plan, function, sizeof(function));
-	if (plan->back_end <= HOOKS_FENTRY)
-		err = bpf_program__set_attach_target(program, 0, function);
-	if (!err)
-		err = bpf_object__load(probe->obj);
+	if (plan->back_end <= HOOKS_FENTRY &&
+	    bpf_program__set_attach_target(program, 0, function)) {
+		if (why)
+			snprintf(why, HOOKS_WHY_BYTES, "this kernel has no function %s", function);
+		return -ENOENT;
+	}
+	err = bpf_object__load(probe->obj);
 	if (err)
 		return say(why, err, "load for", plan, function);
 	err = attach_program(program, plan, NULL);
@@ -259,17 +264,22 @@ static bool skips(const struct tracing_hook *hook, enum hooks_back_end back_end)
 int hooks_choose(struct hooks *hooks, const struct tracing_hook *hook, size_t call,
 		 char why[HOOKS_WHY_BYTES], enum hooks_back_end *ret)
 {
-	char words[HOOKS_WHY_BYTES] = "nothing on this kernel shows it";
+	char words[HOOKS_WHY_BYTES] = "nothing on this kernel shows it",
+	     missing[HOOKS_WHY_BYTES] = "";
+	int err;
 
 	for (int i = 0; i < HOOKS_BACK_END_MAX; i++) {
 		if (skips(hook, i) || fits(hook, call, i, NULL))
 			continue;
-		if (hooks_can(hooks, hook, call, i, words) == 0) {
+		err = hooks_can(hooks, hook, call, i, words);
+		if (err == -ENOENT)
+			memcpy(missing, words, sizeof(missing));
+		if (err == 0) {
 			*ret = i;
 			return 0;
 		}
 	}
 	if (why)
-		snprintf(why, HOOKS_WHY_BYTES, "%s", words);
-	return -EOPNOTSUPP;
+		snprintf(why, HOOKS_WHY_BYTES, "%s", *missing ? missing : words);
+	return *missing ? -ENOENT : -EOPNOTSUPP;
 }

@@ -29,6 +29,16 @@ static __always_inline void *room_for(struct work *work, __u32 *ret_at)
 	return &work->hit.record.data[at & (DATA_BYTES - 1)];
 }
 
+/* Payloads begin at multiples of 8; what is behind the last byte is cleared. */
+static __always_inline void clear_behind(struct work *work, __u32 end)
+{
+	__u32 used_bits = 8 * (end & 7);
+	__u64 *last = (void *)&work->hit.record.data[end & (2 * DATA_BYTES - 8)];
+
+	if (used_bits && end < DATA_BYTES + CHQ_TEXT_BYTES)
+		*last &= (1ull << used_bits) - 1;
+}
+
 /* What stands before each argument's payload. */
 static __always_inline void begin_value(struct work *work, __u32 at,
 					const struct argument *argument, __u32 position,
@@ -42,6 +52,7 @@ static __always_inline void begin_value(struct work *work, __u32 at,
 	value->pad = 0;
 	value->payload_bytes = payload_bytes;
 	value->number = argument->number;
+	clear_behind(work, at + sizeof(*value) + payload_bytes);
 	work->hit.data_bytes = at + sizeof(*value) + ((payload_bytes + 7) & ~7u);
 }
 
@@ -259,7 +270,8 @@ static __always_inline void read_sockaddr(struct chq_sock_value *value, const vo
 		__builtin_memcpy(&value->target, &bytes[8], 16);
 	else
 		return;
-	value->dport = bpf_ntohs(*(__be16 *)&bytes[2]);
+	value->dport = value->sport = bpf_ntohs(*(__be16 *)&bytes[2]);
+	value->source = value->target; /* it is one address, whichever way it is asked for */
 }
 
 static __noinline void read_network(struct work *work, struct argument *argument, __u32 position,

@@ -322,7 +322,7 @@ static __always_inline int ask_subject(struct work *work, const struct chq_filte
 	case CHQ_ABOUT_PID:
 		return ask_pid(filter);
 	case CHQ_ABOUT_NAMESPACE:
-		return number_matches(filter, namespace_of(this_task(), filter->arg));
+		return number_known(filter, namespace_of(this_task(), filter->arg));
 	case CHQ_ABOUT_CAPS:
 		return ask_caps(filter);
 	default:

@@ -2,12 +2,14 @@
 
 /*
  * hooks probe
+ * hooks detach
  * hooks BACK-END FILE... -- COMMAND...    (BACK-END: a word of status, or "best")
  *
  * The policies of the files are enforced by hooks alone, without a daemon, while the command runs.
  * Its output is left as it is; behind it come, on stderr, a line for each event, the counters of
  * each policy, and how the command ended. Status 0 when all went well, however the command ended;
- * 3: the kernel refused, and why.
+ * 3: the kernel refused, and why. HOOKS_SPARE: a pid that is not to be killed. With HOOKS_KEEP in
+ * the environment what is attached stays attached.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +26,7 @@
 #include "util/cleanup.h"
 
 #define PINS "/sys/fs/bpf/enforcer"
-#define MOST 16 /* files */
+#define MOST 128 /* files */
 
 struct watch {
 	struct hooks *hooks;
@@ -128,7 +130,8 @@ static enum hooks_back_end back_end_of(const char *word)
 }
 
 /* The same back end for every call of a policy. */
-static const enum hooks_back_end *const *all_by(const struct tracing_policy *policy,
+static const enum hooks_back_end *const *all_by(struct hooks *hooks,
+						const struct tracing_policy *policy,
 						enum hooks_back_end back_end)
 {
 	enum hooks_back_end **rows = calloc(policy->n_hooks + 1, sizeof(*rows));
@@ -137,8 +140,19 @@ static const enum hooks_back_end *const *all_by(const struct tracing_policy *pol
 		rows[h] = calloc(512, sizeof(**rows));
 		for (size_t c = 0; c < 512; c++)
 			rows[h][c] = back_end;
+		if (policy->hooks[h].may_be_missing &&
+		    hooks_can(hooks, &policy->hooks[h], 0, back_end, NULL) == -ENOENT)
+			rows[h][0] = HOOKS_NONE;
 	}
 	return (const enum hooks_back_end *const *)rows;
+}
+
+static int spare(struct hooks *hooks)
+{
+	const char *word = getenv("HOOKS_SPARE");
+	int pid = word ? atoi(word) : 0;
+
+	return pid ? hooks_spare(hooks, &pid, 1) : 0;
 }
 
 static int apply(struct hooks *hooks, const struct config *config, enum hooks_back_end back_end)
@@ -155,7 +169,7 @@ static int apply(struct hooks *hooks, const struct config *config, enum hooks_ba
 			.mode = config->tracing[i].mode,
 		};
 		if (back_end != HOOKS_NONE)
-			policies[i].back_ends = all_by(&config->tracing[i], back_end);
+			policies[i].back_ends = all_by(hooks, &config->tracing[i], back_end);
 	}
 	err = hooks_apply(hooks, policies, config->n_tracing, why, &at);
 	if (err)
@@ -237,16 +251,21 @@ int main(int argc, char **argv)
 		return 2;
 	if (strcmp(argv[1], "probe") == 0)
 		return probe(&watch);
+	if (strcmp(argv[1], "detach") == 0)
+		return -hooks_detach(watch.hooks);
 	while (n < argc && strcmp(argv[n], "--") != 0)
 		n++;
 	if (n >= argc - 1 || read_policies(argv + 2, n - 2, &config))
 		return 2;
 	err = apply(watch.hooks, config, back_end_of(argv[1]));
+	if (!err)
+		err = spare(watch.hooks);
 	if (!err) {
 		run(argv + n + 1);
 		report(&watch, config);
 	}
-	hooks_detach(watch.hooks);
+	if (!getenv("HOOKS_KEEP"))
+		hooks_detach(watch.hooks);
 	hooks_close(watch.hooks);
 	process_programs_close(watch.programs);
 	config_free(config);

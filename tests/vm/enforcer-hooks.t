@@ -1,0 +1,91 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#
+# Debian's kernels have what the development machines refuse: each back end loads there, ends who
+# reads, and refuses where it can.
+. "${0%/*}/../lib/netns.sh"
+# shellcheck source=tests/enforcer/cases.sh
+. "$top/tests/enforcer/cases.sh"
+PATH=$built/tests/enforcer:$PATH
+mount -t tracefs none /sys/kernel/tracing 2>/dev/null
+
+# The seed policy as it is, but for the name of the file, which is in a root of our own.
+seed() {
+	fresh
+	cp "$top/policies/inca.yaml" inca.yaml
+	mkdir -p $box/bin && cp "$(command -v busybox)" $box/bin/
+	echo "under the temple" >$box/lost_city_of_inca.txt
+	under chroot $box /bin/busybox cat /lost_city_of_inca.txt
+	ok "$by: the seed policy ends who reads"     ended "signal 9"
+	ok "$by: the seed policy, not a byte of it"  printed ""
+	ok "$by: the seed policy tells"              tells "inca security_file_permission SIGKILL /lost_city_of_inca.txt:100644 4"
+	rm $box/lost_city_of_inca.txt
+}
+
+# Override: the call fails, its caller lives.
+denies() {
+	fresh
+	policy deny "{matchArgs: [$(file Equal $box/alpha.txt)], matchActions: [{action: Override, argError: -13}]}"
+	during "cat $box/alpha.txt; cat $box/beta.log; echo alive"
+	ok "$by: refused, and others not"   printed $'in beta.log\nalive'
+	ok "$by: with the errno asked for"  grep -q "Permission denied" told
+	ok "$by: as the event says"         tells "deny security_file_permission OVERRIDE $box/alpha.txt:"
+}
+
+# The functions beside reading.
+opens() {
+	fresh
+	hook open "  kprobes:
+  - {call: security_file_open, syscall: false, args: [{index: 0, type: file}],
+     selectors: [{matchArgs: [{index: 0, operator: Equal, values: [$box/alpha.txt]}],
+     matchActions: [{action: Override, argError: -1}]}]}
+  - {call: security_path_truncate, syscall: false, args: [{index: 0, type: path}],
+     selectors: [{matchArgs: [{index: 0, operator: Equal, values: [$box/beta.log]}],
+     matchActions: [{action: Override, argError: -1}]}]}
+  - {call: security_file_truncate, syscall: false, ignore: {callNotFound: true}, args: [{index: 0, type: file}],
+     selectors: [{matchArgs: [{index: 0, operator: Equal, values: [$box/beta.log]}],
+     matchActions: [{action: Override, argError: -1}]}]}
+  - {call: security_mmap_file, syscall: false, args: [{index: 0, type: file}, {index: 1, type: int}],
+     selectors: [{matchArgs: [{index: 0, operator: Equal, values: [$box/one/x]}, {index: 1, operator: Mask, values: [1]}],
+     matchActions: [{action: Override, argError: -1}]}]}"
+	during "cat $box/alpha.txt; truncate -s 0 $box/beta.log; cat $box/beta.log
+		python3 -c \"import mmap;f=open('$box/one/x');print(mmap.mmap(f.fileno(),0,prot=mmap.PROT_READ)[0])\""
+	ok "$by: not opened"      not grep -q alpha printed
+	ok "$by: not truncated"   grep -q "in beta.log" printed
+	ok "$by: not mapped"      tells "open security_mmap_file OVERRIDE $box/one/x:"
+	ok "$by: nothing more"    printed "in beta.log"
+}
+
+# Where nothing of the kernel's own functions is asked for: sockets, returns, credentials.
+functions() {
+	fresh
+	hook connect "  kprobes:
+  - {call: tcp_connect, syscall: false, args: [{index: 0, type: sock}],
+     selectors: [{matchArgs: [{index: 0, operator: DAddr, values: [127.0.0.0/8]}, {index: 0, operator: DPort, values: [7777]},
+     {index: 0, operator: Protocol, values: [IPPROTO_TCP]}], $ours}]}"
+	hook open "  kprobes:
+  - {call: do_filp_open, syscall: false, args: [{index: 1, type: filename}],
+     selectors: [{matchArgs: [{index: 1, operator: Equal, values: [$box/alpha.txt]}]}]}
+  - {call: security_file_permission, syscall: false, return: true, returnArg: {index: 0, type: int},
+     args: [{index: 0, type: file}],
+     selectors: [{matchArgs: [{index: 0, operator: Equal, values: [$box/alpha.txt]}]}]}"
+	hook creds "  kprobes:
+  - {call: commit_creds, syscall: false, args: [{index: 0, type: cred}], selectors: [{$ours}]}"
+	during "head -c 2 $box/alpha.txt; setpriv --reuid 65534 --clear-groups true
+		(echo >/dev/tcp/127.0.0.1/7777); (echo >/dev/tcp/127.0.0.1/7778)"
+	ok "$by: a socket's addresses"      times 1 "connect tcp_connect POST family2:[0-9]*->7777"
+	ok "$by: a name of the kernel's"    tells "open do_filp_open POST \"$box/alpha.txt\""
+	ok "$by: what a function returned"  tells "open security_file_permission POST $box/alpha.txt:100644 = 0"
+	ok "$by: credentials"               tells "creds commit_creds POST euid65534"
+}
+
+make_box
+[ "$(uname -r | cut -d. -f1-2)" = 6.1 ] && multi='' || multi=kprobe.multi
+for by in lsm fmod_ret; do kills; denies; done
+for by in fentry kprobe; do kills; functions; done
+for by in $multi raw_tp; do kills; done
+by=best
+seed
+opens
+paths
+stays
