@@ -277,11 +277,13 @@ static uint32_t args_read(const struct tracing_hook *hook)
 }
 
 /* Which arguments the program has to bring into another form. */
-static struct chq_visit direct_visit(const struct plan_program *program, uint32_t hook)
+static struct chq_visit direct_visit(const struct plan_program *program,
+				     const struct tracing_hook *hook, uint32_t number)
 {
-	struct chq_visit visit = {.hook = hook, .adapter = CHQ_AS_IS};
+	struct chq_visit visit = {.hook = number, .adapter = CHQ_AS_IS};
 
-	if (program->back_end == HOOKS_LSM && strcmp(program->function, "mmap_file") == 0)
+	if (program->back_end == HOOKS_LSM && hook->kind == TRACING_KPROBE &&
+	    strcmp(program->function, "mmap_file") == 0)
 		visit.adapter = CHQ_AS_LSM_MMAP;
 	if (program->back_end == HOOKS_FILEMAP) {
 		visit.adapter = CHQ_AS_WITH_MASK;
@@ -323,7 +325,7 @@ static int plan_direct(struct plan *plan, const struct tracing_hook *hook, const
 		snprintf(program->function, sizeof(program->function), "mm_filemap_get_pages");
 		program->n_args = 1;
 	}
-	visit = direct_visit(program, hook_number);
+	visit = direct_visit(program, hook, hook_number);
 	err = plan_point(plan, program, 0, &point);
 	if (!err)
 		err = add_visit(plan, point, &visit);

@@ -75,6 +75,7 @@ static const struct {
 	{SCMP_ARCH_NATIVE, 0},
 #ifdef __x86_64__
 	{SCMP_ARCH_X86, CHQ_SYSCALL_32},
+	{SCMP_ARCH_X32, 0},
 #endif
 };
 
@@ -87,6 +88,20 @@ static const char *bare_name(const char *call)
 			return call + strlen(prefixes[i]);
 	}
 	return call;
+}
+
+#define X32_BIT	  0x40000000
+#define X32_FIRST 512 /* the numbers below are also those of 64 bits */
+
+/* The number in that table, or a negative one. */
+static int number_in(uint32_t arch, const char *syscall)
+{
+	int number = seccomp_syscall_resolve_name_arch(arch, syscall);
+
+	if (arch != SCMP_ARCH_X32 || number < 0)
+		return number;
+	number &= ~X32_BIT;
+	return number < X32_FIRST ? -1 : number;
 }
 
 static bool is_number(int number)
@@ -164,7 +179,7 @@ static int add_way(struct plan *plan, const struct way *way, uint32_t flags, uin
 	uint32_t side = way->at_exit ? CHQ_SYSCALL_EXIT : 0;
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
-		int number = seccomp_syscall_resolve_name_arch(tables[i].arch, way->syscall);
+		int number = number_in(tables[i].arch, way->syscall);
 		int err;
 
 		if (!is_number(number))

@@ -169,6 +169,10 @@ int chq_tp(void *ctx)
 	return 0;
 }
 
+/* Pointers of 32 bits in a program of 64: numbers of its own begin at 512, the others are the same.
+ */
+#define SYSCALL_X32 0x40000000
+
 /* Programs of 32 bits have another table of numbers. */
 static __always_inline __u32 table_of_numbers(void)
 {
@@ -183,12 +187,11 @@ static __always_inline __u32 table_of_numbers(void)
 
 static __always_inline int point_of_syscall(__u64 number, __u32 side, __u32 *ret)
 {
-	__u32 index = (number & (CHQ_SYSCALL_32 - 1)) | side;
+	__u32 index = (number & (CHQ_SYSCALL_32 - 1)) | side | table_of_numbers();
 	const __u16 *point;
 
-	if (number >= CHQ_SYSCALL_32)
+	if ((number & ~(__u64)SYSCALL_X32) >= CHQ_SYSCALL_32)
 		return -1;
-	index |= table_of_numbers();
 	point = bpf_map_lookup_elem(&chq_syscalls, &index);
 	if (!point || !*point)
 		return -1;

@@ -155,9 +155,9 @@ struct pending_key {
 	__u32 hook, pad;
 };
 
+/* Some calls never return: what waits longest gives way. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 256);
 	__type(key, struct pending_key);
 	__type(value, struct hit);

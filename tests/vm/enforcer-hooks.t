@@ -79,6 +79,20 @@ functions() {
 	ok "$by: credentials"               tells "creds commit_creds POST euid65534"
 }
 
+# One hook decides, another function answers.
+notices() {
+	fresh
+	hook notice "  enforcers: [{calls: [security_file_open]}]
+  kprobes:
+  - {call: sys_openat, syscall: true, args: [{index: 1, type: string}],
+     selectors: [{matchArgs: [{index: 1, operator: Equal, values: [$box/alpha.txt]}], $ours,
+     matchActions: [{action: NotifyEnforcer, argError: -13}]}]}"
+	during "cat $box/alpha.txt; cat $box/beta.log"
+	ok "$by: NotifyEnforcer refuses"    printed "in beta.log"
+	ok "$by: with its errno"            grep -q "Permission denied" told
+	ok "$by: and is told"               tells "notice sys_openat NOTIFYENFORCER"
+}
+
 make_box
 [ "$(uname -r | cut -d. -f1-2)" = 6.1 ] && multi='' || multi=kprobe.multi
 for by in lsm fmod_ret; do kills; denies; done
@@ -87,5 +101,6 @@ for by in $multi raw_tp; do kills; done
 by=best
 seed
 opens
+notices
 paths
 stays
