@@ -264,7 +264,8 @@ stays() {
 
 # The gateway's own, unless a policy names them.
 spares() {
-	local read="matchArgs: [$(file Equal $box/alpha.txt)]"
+	local read
+	read="matchArgs: [$(file Equal $box/alpha.txt)]"
 	fresh
 	policy all "{$read, matchActions: [{action: Sigkill}]}"
 	HOOKS_KEEP=1 HOOKS_SPARE=$$ under true
