@@ -115,6 +115,9 @@ int plan_finish(struct plan *plan);
 int plan_refuse(struct plan *plan, const struct place *at, int err, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* Are both attached to the same place, in the same way? */
+bool plan_same_place(const struct plan_program *one, const struct plan_program *other);
+
 /* The point that is reached so, new or known. */
 int plan_point(struct plan *plan, const struct plan_program *wanted, uint32_t flags, uint32_t *ret);
 

@@ -68,7 +68,7 @@ int plan_refuse(struct plan *plan, const struct place *at, int err, const char *
 	return err;
 }
 
-static bool same_place(const struct plan_program *one, const struct plan_program *other)
+bool plan_same_place(const struct plan_program *one, const struct plan_program *other)
 {
 	return one->back_end == other->back_end && one->role == other->role &&
 	       one->is_syscall == other->is_syscall && one->offset == other->offset &&
@@ -100,7 +100,7 @@ int plan_point(struct plan *plan, const struct plan_program *wanted, uint32_t fl
 		const struct plan_program *program =
 			list_at(&plan->programs, struct plan_program, i);
 
-		if (same_place(program, wanted)) {
+		if (plan_same_place(program, wanted)) {
 			*ret = program->point;
 			return 0;
 		}

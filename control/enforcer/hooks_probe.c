@@ -179,7 +179,7 @@ static int known_answer(struct hooks *hooks, const struct plan_program *program,
 	for (size_t i = 0; i < hooks->tried.n; i++) {
 		const struct tried *tried = list_at(&hooks->tried, struct tried, i);
 
-		if (memcmp(&tried->program, program, sizeof(*program)) != 0)
+		if (!plan_same_place(&tried->program, program))
 			continue;
 		if (why)
 			snprintf(why, HOOKS_WHY_BYTES, "%s", tried->why);
