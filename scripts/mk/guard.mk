@@ -10,7 +10,7 @@ all:: $(BUILD)/chasqui-guard
 $(BUILD)/chasqui-guard: $(BUILD)/control/guard/main.o $(guard_core)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(guard_libs) -o $@
 
-guard_tools = $(addprefix $(BUILD)/tests/enforcer/,guard-drive vectors)
+guard_tools = $(addprefix $(BUILD)/tests/enforcer/,guard-drive vectors racers)
 
 $(BUILD)/tests/enforcer/guard-drive: $(BUILD)/tests/enforcer/guard-drive.o $(think) \
 		$(addprefix $(BUILD)/control/enforcer/,$(addsuffix .o,guard_client guard_link \
@@ -36,3 +36,14 @@ install:: $(BUILD)/chasqui-guard
 
 uninstall::
 	rm -f $(sbindir)/chasqui-guard $(libdir)/systemd/system/chasqui-guard.service
+
+guard_test = $(BUILD)/tests/unit/test_guard
+
+$(guard_test): %: %.o $(guard_core)
+	$(CC) $(LDFLAGS) $^ $(guard_libs) -lcmocka -o $@
+
+check-unit:: $(guard_test)
+	@$(guard_test)
+
+$(BUILD)/tests/enforcer/racers: $(BUILD)/tests/enforcer/racers.o
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ -lpthread -o $@

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int read_alias(struct scene *scene, const char *name)
@@ -92,7 +93,7 @@ static int moved_directory(struct scene *scene)
 		snprintf(path, sizeof(path), "%s/%s", other, scene->name);
 		_exit(take_from(scene, open(path, O_RDONLY)));
 	}
-	usleep(200000);
+	wait(NULL);
 	err = rename(other, scene->directory) ? errno : EPERM;
 	return err;
 }

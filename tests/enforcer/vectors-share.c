@@ -22,7 +22,10 @@ static void read_into_buffer(const struct scene *scene)
 	int fd = open(scene->file, O_RDONLY);
 	ssize_t n = fd < 0 ? -1 : read(fd, buffer, sizeof(buffer));
 
-	_exit(n < 0 ? errno : 0);
+	if (n < 0)
+		_exit(errno);
+	usleep(500000); /* so that whoever watches has the time for it */
+	_exit(0);
 }
 
 /* Looks into a reader's memory each time it enters or leaves the kernel. */
@@ -173,6 +176,7 @@ static int threaded(struct scene *scene)
 
 		if (fd < 0)
 			return errno;
+		usleep(1000); /* who comes back from the kernel gives it away */
 		close(fd);
 	}
 	return 0;
