@@ -31,9 +31,9 @@ ok "while rules are given anew"         says "bytes 0 killed 100" racing 100
 rm changing; wait $changer
 
 crash() { while [ -e crashing ]; do kill -KILL "$(of pid)"; sleep 0.3; done; }
-touch crashing; crash 2>/dev/null & crasher=$!
+touch crashing; crash 2>/dev/null & killer=$!
 ok "while the guard's worker crashes"   says "bytes 0 " racing 100
-rm crashing; wait $crasher
+rm crashing; wait $killer
 ok "it did"                             eventually more_than 0 of restarts
 
 hand_over() {
