@@ -141,8 +141,7 @@ static int events(struct guard_client *client, int left)
 	guard_client_on_event(client, show, &left);
 	for (int i = 0; i < 200 && left > 0; i++) {
 		guard_client_work(client);
-		if (left > 0)
-			poll(&wait, 1, 100);
+		poll(&wait, 1, i ? 100 : 0);
 	}
 	return left > 0 ? 1 : 0;
 }
