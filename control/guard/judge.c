@@ -98,11 +98,18 @@ static bool process_holds(const struct selector *selector, struct process *proce
 	return true;
 }
 
-static bool selector_holds(const struct selector *selector, const struct question *question)
+static bool paths_hold(const struct selector *selector, const char *const *names, size_t n_names)
 {
 	for (size_t i = 0; i < selector->n_paths; i++)
-		if (!texts_hold(&selector->paths[i], question->names, question->n_names))
+		if (!texts_hold(&selector->paths[i], names, n_names))
 			return false;
+	return true;
+}
+
+static bool selector_holds(const struct selector *selector, const struct question *question)
+{
+	if (!paths_hold(selector, question->names, question->n_names))
+		return false;
 	return process_holds(selector, question->process);
 }
 
@@ -232,4 +239,21 @@ void judge(struct rules *rules, const struct question *question, judge_told_fn *
 			if (policy->hooks[j].stage != STAGE_COVERED)
 				judge_hook(policy, &policy->hooks[j], question, told, context, ret);
 	}
+}
+
+static bool hook_speaks_of(const struct hook *hook, const char *const *names, size_t n_names)
+{
+	for (size_t i = 0; i < hook->n_selectors; i++)
+		if (paths_hold(&hook->selectors[i], names, n_names))
+			return true;
+	return false;
+}
+
+bool judge_speaks_of(const struct rules *rules, const char *const *names, size_t n_names)
+{
+	for (size_t i = 0; i < rules->n_policies; i++)
+		for (size_t j = 0; j < rules->policies[i].n_hooks; j++)
+			if (hook_speaks_of(&rules->policies[i].hooks[j], names, n_names))
+				return true;
+	return false;
 }

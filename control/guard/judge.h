@@ -37,4 +37,7 @@ typedef void judge_told_fn(void *context, struct policy *policy, const struct ho
 void judge(struct rules *rules, const struct question *question, judge_told_fn *told, void *context,
 	   struct answer *ret);
 
+/* Does any rule speak of a file of these names, whoever asks and whether it is enabled or not? */
+bool judge_speaks_of(const struct rules *rules, const char *const *names, size_t n_names);
+
 #endif

@@ -29,7 +29,8 @@ struct request {
 	const char *names[NAMES_MOST];
 	size_t n_names;
 	struct file_id id;
-	bool followed; /* by its inode, already */
+	bool followed;	/* by its inode, already */
+	bool spoken_of; /* by some rule */
 	struct process process;
 	struct report report;
 };
@@ -158,6 +159,7 @@ static void decide(struct guard *guard, struct request *request, struct answer *
 	question.n_names = request->n_names;
 	question.spared = is_spared(guard, request);
 	judge(guard->rules, &question, told, request, ret);
+	request->spoken_of = judge_speaks_of(guard->rules, request->names, request->n_names);
 	if (!request->followed)
 		rules_paths(guard->rules, is_value, &value);
 	report_write(&request->report, request->path, request->event->fd, &request->process,
@@ -165,6 +167,13 @@ static void decide(struct guard *guard, struct request *request, struct answer *
 	pthread_mutex_unlock(&guard->lock);
 	if (value.found)
 		follow(guard, request);
+	/*
+	 * It only lies beside a guarded file. Should it come to a guarded name, that is heard of,
+	 * and until then it has in it only what it had under this name, where everybody could read
+	 * it.
+	 */
+	if (!request->followed && !request->spoken_of)
+		marks_ignore(guard->group, request->event->fd);
 }
 
 static uint32_t response_of(const struct answer *answer)

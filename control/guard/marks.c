@@ -26,6 +26,18 @@ static int mark(int group, unsigned flags, uint64_t mask, int fd)
 	return fanotify_mark(group, flags, mask, AT_FDCWD, path) ? -errno : 0;
 }
 
+static const uint64_t opening = FAN_OPEN_PERM | FAN_OPEN_EXEC_PERM;
+
+int marks_ignore(int group, int fd)
+{
+	return mark(group, FAN_MARK_ADD | FAN_MARK_IGNORED_MASK | FAN_MARK_EVICTABLE, opening, fd);
+}
+
+int marks_heed(int group, int fd)
+{
+	return mark(group, FAN_MARK_REMOVE | FAN_MARK_IGNORED_MASK, opening, fd);
+}
+
 int marks_add(int group, int fd, enum marks_what what, bool exec, bool *pre)
 {
 	uint64_t mask = FAN_OPEN_PERM | (exec ? FAN_OPEN_EXEC_PERM : 0) |
@@ -34,6 +46,8 @@ int marks_add(int group, int fd, enum marks_what what, bool exec, bool *pre)
 
 	if (pre)
 		*pre = false;
+	if (what == MARKS_FILE)
+		marks_heed(group, fd);
 	if (what == MARKS_NAMES)
 		return mark(group, FAN_MARK_ADD, mask, fd);
 	err = mark(group, FAN_MARK_ADD, mask | FAN_PRE_ACCESS, fd);

@@ -36,6 +36,13 @@ enum marks_what {
  */
 int marks_add(int group, int fd, enum marks_what what, bool exec, bool *pre);
 
+/*
+ * Its opens are not asked about any more, although its directory is marked: until it is written to,
+ * until marks_heed(), or until the kernel forgets its inode.
+ */
+int marks_ignore(int group, int fd);
+int marks_heed(int group, int fd);
+
 /* Takes off whatever mark of ours it has. -ENOENT: it had none. */
 int marks_remove(int group, int fd);
 

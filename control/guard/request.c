@@ -54,8 +54,11 @@ static int replace(struct server *server, struct rules *rules, char *why)
 {
 	struct guard *guard = server->guard;
 	struct rules *old = guard->rules;
-	int err = watch_scan(&guard->watch, rules, why);
+	int err;
 
+	guard->watch.heed = true;
+	err = watch_scan(&guard->watch, rules, why);
+	guard->watch.heed = false;
 	if (err) {
 		watch_scan(&guard->watch, old, NULL);
 		watch_sweep(&guard->watch, old);

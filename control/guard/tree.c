@@ -59,9 +59,13 @@ static int mark_each(struct watch *watch, const char *path, const char *start)
 		char below[PATH_MAX];
 
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
-		    strncmp(entry->d_name, start, strlen(start)) ||
-		    !is_directory(dirfd(directory), entry))
+		    strncmp(entry->d_name, start, strlen(start)))
 			continue;
+		if (!is_directory(dirfd(directory), entry)) {
+			if (watch->heed)
+				tree_heed(watch, path, entry->d_name);
+			continue;
+		}
 		if (snprintf(below, sizeof(below), "%s/%s", strcmp(path, "/") ? path : "",
 			     entry->d_name) < (int)sizeof(below))
 			err = mark_below(watch, below, "");
@@ -108,6 +112,19 @@ int tree_place(struct watch *watch, const char *prefix)
 	slash = strrchr(directory, '/');
 	*slash = '\0';
 	return mark_below(watch, slash == directory ? "/" : directory, slash + 1);
+}
+
+void tree_heed(struct watch *watch, const char *directory, const char *name)
+{
+	char path[PATH_MAX];
+	cleanup_close int fd = -1;
+
+	if (snprintf(path, sizeof(path), "%s/%s", strcmp(directory, "/") ? directory : "", name) >=
+	    (int)sizeof(path))
+		return;
+	fd = watch_look(path, 0);
+	if (fd >= 0)
+		marks_heed(watch->group, fd);
 }
 
 int tree_grow(struct watch *watch, const char *directory, const char *name)

@@ -16,6 +16,9 @@ int tree_place(struct watch *watch, const char *prefix);
  */
 int tree_grow(struct watch *watch, const char *directory, const char *name);
 
+/* A file has come into one: whatever it was before, its opens are asked about. */
+void tree_heed(struct watch *watch, const char *directory, const char *name);
+
 /* Of watch.c, for this. An O_PATH descriptor without passing a symbolic link, or -errno. */
 int watch_look(const char *path, int flags);
 int watch_refuse(struct watch *watch, int err, const char *path);

@@ -276,8 +276,11 @@ static enum news file_news(struct watch *watch, const struct inotify_event *even
 static enum news tree_news(struct watch *watch, const struct inotify_event *event,
 			   const struct spot *spot)
 {
-	if (!(event->mask & IN_ISDIR))
+	if (!(event->mask & IN_ISDIR)) {
+		if (event->mask & (IN_CREATE | IN_MOVED_TO))
+			tree_heed(watch, spot->path, event->name);
 		return NEWS_NONE;
+	}
 	if (!(event->mask & (IN_CREATE | IN_MOVED_TO)))
 		return NEWS_ALL;
 	return tree_grow(watch, spot->path, event->name) ? NEWS_ALL : NEWS_NONE;

@@ -25,6 +25,7 @@ struct spot;
 struct watch {
 	int inotify, group;
 	bool exec; /* somebody wants to know of execution */
+	bool heed; /* the rules are new: files below a Prefix that were of no interest may be now */
 	struct files *files;
 	pthread_mutex_t *lock;
 	struct spot *spots;

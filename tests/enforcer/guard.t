@@ -137,6 +137,35 @@ ok "not the Postfix"                    reads deep $top_dir/tree/deep/deeper/fil
 echo public >$top_dir/tree/public.pem
 ok "not the one left out"               reads public $top_dir/tree/public.pem
 
+# ---- files beside a guarded one cost nothing, until they are of interest ----
+
+no_policies
+echo older >$top_dir/a/b/older
+echo younger >$top_dir/a/b/younger
+on_file one $secret
+apply
+cat $top_dir/a/b/older $top_dir/a/b/younger >/dev/null
+before=$(of asked)
+cat $top_dir/a/b/older $top_dir/a/b/younger $top_dir/a/b/older >/dev/null
+ok "each is asked about once"           is "$before" of asked
+echo changed >>$top_dir/a/b/older
+cat $top_dir/a/b/older >/dev/null
+ok "and again when it was written to"   more_than "$before" of asked
+cat $top_dir/a/b/older >/dev/null
+mv $top_dir/a/b/older $secret
+ok "one that takes the guarded name"    eventually kills cat $secret
+on_file one $top_dir/a/b/you '{action: Sigkill}' '' Prefix
+apply
+ok "one that a new rule speaks of"      kills cat $top_dir/a/b/younger
+on_file one $top_dir/tree/deep/ '{action: Sigkill}' '' Prefix
+on_file two $top_dir/a/b/nothing
+apply
+cat $top_dir/a/b/younger >/dev/null
+mv $top_dir/a/b/younger $top_dir/tree/deep/
+ok "one that comes below a Prefix"      eventually kills cat $top_dir/tree/deep/younger
+
+echo third >$top_dir/a/n && mv $top_dir/a/n $secret
+
 # ---- execution, opening ----
 
 no_policies
