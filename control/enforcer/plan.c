@@ -120,9 +120,15 @@ static int check_denial(const struct tracing_policy *policy, const struct enforc
 }
 
 /*
- * The guard serves what is to be enforced, beside BPF programs that kill, as the one that can
- * deny; what is only watched it serves when no BPF program can. LSM denies all by itself.
+ * What is to be enforced, beside BPF programs that kill, as the one that can deny. LSM denies by
+ * itself, but by name: where Override asks for denial, the guard adds what goes by inode.
  */
+static bool wants_guard(const struct enforcer_call *call)
+{
+	return any(call->hook, call->back_end == HOOKS_LSM ? denies : enforces);
+}
+
+/* What is only watched the guard serves when no BPF program can. */
 int plan_call(struct hooks *hooks, const char *no_hooks, const struct enforcer_wish *wish,
 	      struct enforcer_call *call, char why[ENFORCER_WHY_BYTES])
 {
@@ -130,7 +136,7 @@ int plan_call(struct hooks *hooks, const char *no_hooks, const struct enforcer_w
 	int err = choose_bpf(hooks, no_hooks, call, bpf);
 	bool can = guard_can(wish->policy, call->hook_number, call->call, guard) == 0;
 
-	call->guard = can && call->back_end != HOOKS_LSM && (err || any(call->hook, enforces));
+	call->guard = can && (err || wants_guard(call));
 	choose_net(hooks, wish, call);
 	if (!err || call->guard)
 		return check_denial(wish->policy, call, guard, why);

@@ -3,6 +3,7 @@
 #
 # TracingPolicies as part of the configuration: the seed policy as it is, several at once, switched
 # at run time, bad ones, and what goes on without the daemon. All on files and processes of its own.
+# Also in the VM.
 . "${0%/*}/../lib/netns.sh"
 . "$top/tests/lib/root.sh" || exit
 

@@ -3,6 +3,7 @@
 #
 # policies/protect-file.yaml, as it is shipped: nobody reads or changes the file, whoever it is and by
 # whatever name; everything else is left alone. (Every way to it: vectors.)
+# Also in the VM.
 . "${0%/*}/../lib/netns.sh"
 . "$top/tests/lib/root.sh" || exit
 

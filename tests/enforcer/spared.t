@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #
 # The gateway's own processes are not killed by its own policies, unless one names them.
+# Also in the VM.
 . "${0%/*}/../lib/netns.sh"
 . "$top/tests/lib/root.sh" || exit
 
