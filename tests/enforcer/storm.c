@@ -16,8 +16,6 @@
 
 #define AT_ONCE 4
 
-extern char **environ;
-
 static int start(const char *what, int worker, int number)
 {
 	char first[16], second[16];

@@ -224,7 +224,8 @@ void world_run(void)
 	bool moved = true;
 
 	while (moved) {
-		moved = turn(&world.ends[A]) | turn(&world.ends[B]);
+		moved = turn(&world.ends[A]);
+		moved = turn(&world.ends[B]) || moved;
 		for (int i = 0; i < 2; i++)
 			while (carry(i) || hear(i))
 				moved = true;
