@@ -14,12 +14,17 @@
 
 int netlink_open(struct netlink **ret)
 {
+	return netlink_open_for(NETLINK_ROUTE, ret);
+}
+
+int netlink_open_for(int protocol, struct netlink **ret)
+{
 	cleanup(netlink_close_p) struct netlink *nl = calloc(1, sizeof(*nl));
 	int on = 1;
 
 	if (!nl)
 		return -ENOMEM;
-	nl->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	nl->socket = mnl_socket_open2(protocol, SOCK_CLOEXEC);
 	if (!nl->socket)
 		return -errno;
 	mnl_socket_setsockopt(nl->socket, NETLINK_EXT_ACK, &on, sizeof(on));
@@ -92,6 +97,24 @@ static int on_message(const struct nlmsghdr *answer, void *data)
 	return question->each ? question->each(answer, question->data) : MNL_CB_OK;
 }
 
+/* libmnl takes a length beyond INT_MAX for one that fits. */
+bool netlink_lengths_fit(const void *answer, size_t bytes)
+{
+	const char *at = answer;
+
+	while (bytes >= sizeof(struct nlmsghdr)) {
+		const struct nlmsghdr *message = (const void *)at;
+		size_t length = message->nlmsg_len;
+
+		if (length < sizeof(*message) || length > bytes)
+			return false;
+		length = NLMSG_ALIGN(length);
+		at += length < bytes ? length : bytes;
+		bytes -= length < bytes ? length : bytes;
+	}
+	return true;
+}
+
 int netlink_ask(struct netlink *nl, struct nlmsghdr *request, mnl_cb_t each, void *data)
 {
 	mnl_cb_t on_control[] = {[NLMSG_ERROR] = on_verdict, [NLMSG_DONE] = on_done};
@@ -112,6 +135,8 @@ int netlink_ask(struct netlink *nl, struct nlmsghdr *request, mnl_cb_t each, voi
 		length = mnl_socket_recvfrom(nl->socket, answer, ANSWER_BYTES);
 		if (length < 0)
 			return -errno;
+		if (!netlink_lengths_fit(answer, length))
+			return -EBADMSG;
 		state = mnl_cb_run2(answer, length, nl->sequence, mnl_socket_get_portid(nl->socket),
 				    on_message, &question, on_control, MNL_ARRAY_SIZE(on_control));
 	} while (state == MNL_CB_OK);
