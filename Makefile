@@ -20,7 +20,7 @@ skeletons = $(patsubst datapath/bpf/%.bpf.c,$(BUILD)/%.skel.h,$(wildcard datapat
 
 # Rooms that think (no kernel, socket or clock), and those that touch.
 think = $(call room,control/util control/policy control/identity control/compile)
-touch = $(call room,control/kernel control/enforcer control/observe)
+touch = $(call room,control/kernel control/tunnel control/enforcer control/observe)
 
 all::
 

@@ -16,6 +16,7 @@ struct arguments {
 	const char *in, *sport;
 	const char *confirm;
 	const char *from, *to, *dport, *proto, *icmp, *flows, *direction;
+	const char *public_key, *preshared_key_file, *endpoint, *prefixes, *keepalive, *labels;
 	const char *since, *policy, *binary, *pid, *event;
 	bool follow, all, drops, process, timestamps;
 	char **words; /* what is not an option */

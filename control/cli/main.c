@@ -44,6 +44,30 @@ static const struct command trace_words[] = {
 	{},
 };
 
+static const struct command tunnel_words[] = {
+	{"genkey", "[FILE]", "Make a private key: a file of mode 0600, or to a pipe", tunnel_genkey,
+	 "output", 0, 1, NULL},
+	{"pubkey", "[FILE|-] [-o json]", "Print the public key of a private key, or the tunnel's",
+	 tunnel_pubkey, ASKS, 0, 1, NULL},
+	{"status", "[-o json]", "Is the tunnel up, and with which engine?", tunnel_status, ASKS, 0,
+	 0, NULL},
+	{"peers", "[-o json]", "List the peers: where they are, when they were heard, how much",
+	 tunnel_peers, ASKS, 0, 0, NULL},
+	{},
+};
+
+static const struct command peer_words[] = {
+	{"add",
+	 "NAME --public-key KEY --prefixes P[,P...] [--endpoint HOST:PORT] [--keepalive S] [--preshared-key-file FILE] [--labels K=V[,K=V...]]",
+	 "Put a Peer document into the directory and make it live", peer_add,
+	 ASKS " public-key preshared-key-file endpoint prefixes keepalive labels confirm", 1, 1,
+	 NULL},
+	{"remove", "NAME", "Take a Peer document out of the directory", peer_remove,
+	 ASKS " confirm", 1, 1, NULL},
+	{"list", "[-o json]", "List the Peer documents that are live", peer_list, ASKS, 0, 0, NULL},
+	{},
+};
+
 static const struct command class_words[] = {
 	{"list", "[-o json]", "List subject and peer classes", class_list, ASKS, 0, 0, NULL},
 	{},
@@ -100,6 +124,8 @@ static const struct command words[] = {
 	{"policy", "", "Check, list and explain policy", NULL, NULL, 0, 0, policy_words},
 	{"trace", "", "What would become of a packet", NULL, NULL, 0, 0, trace_words},
 	{"tracing", "", "Hooks on files and processes", NULL, NULL, 0, 0, tracing_words},
+	{"tunnel", "", "The encrypted tunnel", NULL, NULL, 0, 0, tunnel_words},
+	{"peer", "", "Other gateways", NULL, NULL, 0, 0, peer_words},
 	{"class", "", "What the compiler makes of identities", NULL, NULL, 0, 0, class_words},
 	{"conntrack", "", "Flows", NULL, NULL, 0, 0, conntrack_words},
 	{"deny", "", "The gate's deny list", NULL, NULL, 0, 0, deny_words},

@@ -61,6 +61,20 @@ static void print_state(const json_t *status)
 	       true_at(status, "forwarding.managed") ? "" : " (left alone)");
 }
 
+static void print_tunnel(const json_t *status)
+{
+	const json_t *tunnel = member_at(status, "tunnel");
+
+	if (!tunnel)
+		return;
+	printf("Tunnel:      %s %s (%s), UDP port %lld, MTU %lld, %lld peers\n",
+	       text_at(tunnel, "name"), text_at(tunnel, "state"), text_at(tunnel, "backend"),
+	       (long long)number_at(tunnel, "listenPort"), (long long)number_at(tunnel, "mtu"),
+	       (long long)number_at(tunnel, "peerCount"));
+	if (*text_at(tunnel, "note"))
+		printf("             PROBLEM: %s\n", text_at(tunnel, "note"));
+}
+
 static void print_counts(const json_t *status)
 {
 	const json_t *counts = member_at(status, "counts");
@@ -235,6 +249,7 @@ int show_status(const struct arguments *arguments)
 		return EXIT_DONE;
 	}
 	print_state(status);
+	print_tunnel(status);
 	print_counts(status);
 	if (print_ports(status) < 0 || print_drops(status) < 0 || print_tables(status) < 0 ||
 	    print_enforcer(status) < 0)

@@ -45,6 +45,13 @@ int tracing_enable(const struct arguments *arguments);
 int tracing_disable(const struct arguments *arguments);
 int tracing_set_mode(const struct arguments *arguments);
 int tracing_back_ends(const struct arguments *arguments);
+int tunnel_genkey(const struct arguments *arguments);
+int tunnel_pubkey(const struct arguments *arguments);
+int tunnel_status(const struct arguments *arguments);
+int tunnel_peers(const struct arguments *arguments);
+int peer_add(const struct arguments *arguments);
+int peer_remove(const struct arguments *arguments);
+int peer_list(const struct arguments *arguments);
 
 int show_version(const struct arguments *arguments);
 int show_help(const struct arguments *arguments);

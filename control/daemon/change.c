@@ -18,6 +18,7 @@
 #include "daemon/stage.h"
 #include "daemon/state.h"
 #include "daemon/tracing.h"
+#include "daemon/tunnel.h"
 #include "daemon/worker.h"
 #include "identity/registry.h"
 #include "observe/names.h"
@@ -44,6 +45,7 @@ struct change {
 	struct problems problems;
 	struct addresses own;	/* as the compiler is told */
 	uint16_t *port_numbers; /* of the Gateway document's ports, in its order, and its tunnel */
+	bool tunnel_applied;	/* and has to be ended */
 	bool last_good;		/* the directory was bad, this is the newest of the history */
 	int err;
 	char *refusal;
@@ -444,6 +446,27 @@ static chq_identity identity_number(void *data, const struct labels *labels, boo
 	return registry_number(change->daemon->identities, labels, is_prefix);
 }
 
+/* In the worker: the device, and what the engine is to know. It ends with the change. */
+static void apply_tunnel(struct change *change)
+{
+	char words[768];
+	int err;
+
+	if (change->kind == CHANGE_RECOMPILE)
+		return;
+	err = tunnel_begin_change(change->daemon, change->config, words, sizeof(words));
+	if (err)
+		refuse(change, err, "%s; nothing was changed", words);
+	change->tunnel_applied = !err;
+}
+
+static void end_tunnel(struct change *change, bool keep)
+{
+	if (change->tunnel_applied)
+		tunnel_end_change(change->daemon, keep);
+	change->tunnel_applied = false;
+}
+
 static void compile(void *data)
 {
 	struct change *change = data;
@@ -460,6 +483,8 @@ static void compile(void *data)
 		       change->problems.count, change->problems.count == 1 ? "" : "s");
 	else if (err)
 		refuse(change, err, "the compiler: %s", strerror(-err));
+	else
+		apply_tunnel(change);
 }
 
 /* The way back is noted before the change is live, so that no crash can come between. */
@@ -627,6 +652,7 @@ static void on_compiled(void *data)
 	struct daemon *daemon = change->daemon;
 
 	if (change->err || install(change) < 0) {
+		end_tunnel(change, false);
 		fail(change);
 		return;
 	}
@@ -636,6 +662,7 @@ static void on_compiled(void *data)
 	if (names_learn(daemon->names, daemon->live.number, daemon->live.generation) < 0)
 		log_warn("events of generation %u come without names: out of memory",
 			 daemon->live.number);
+	end_tunnel(change, true);
 	if (change->kind != CHANGE_RECOMPILE)
 		keep(change);
 	if (change->kind == CHANGE_ROLLBACK && !change->confirm_s)

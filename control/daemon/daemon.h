@@ -22,6 +22,7 @@ struct change;
 struct watch;
 struct names;
 struct hits;
+struct tunnel_control;
 struct processes;
 struct enforcer;
 
@@ -62,6 +63,11 @@ struct daemon {
 	struct processes *processes;
 	struct enforcer *enforcer; /* TracingPolicies */
 	char *enforcer_pins;
+	struct tunnel_control *tunnel;
+	int tunnel_fd; /* readable when it has news */
+	struct event *tunnel_event;
+	bool tunnel_up;
+	char tunnel_note[256]; /* said last */
 	struct live live;
 	struct addresses own;
 	struct recent recent;

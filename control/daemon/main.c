@@ -23,6 +23,7 @@
 #include "daemon/serve.h"
 #include "daemon/state.h"
 #include "daemon/tracing.h"
+#include "daemon/tunnel.h"
 #include "daemon/worker.h"
 #include "observe/names.h"
 #include "util/cleanup.h"
@@ -118,6 +119,9 @@ static int start(struct daemon *daemon)
 	err = privilege_drop();
 	if (err)
 		log_warn("capabilities could not be given up: %s", strerror(-err));
+	err = tunnel_join(daemon);
+	if (err)
+		return fail(err, "tunnel");
 	confirm_open(daemon);
 	return change_begin(daemon, &order);
 }
@@ -131,6 +135,7 @@ static void stop(struct daemon *daemon)
 	changes_drop(daemon);
 	confirm_close(daemon);
 	news_close(daemon);
+	tunnel_leave(daemon);
 	processes_close(daemon);
 	names_close(daemon->names);
 	hits_close(daemon);

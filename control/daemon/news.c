@@ -18,6 +18,7 @@
 #include "daemon/show.h"
 #include "daemon/tracing.h"
 #include "kernel/watch.h"
+#include "tunnel/tunnel.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 
@@ -91,6 +92,8 @@ static void on_watch(evutil_socket_t fd, short what, void *data)
 		datapath_check_attached(daemon->datapath);
 	if (news & (WATCH_LINKS | WATCH_FILTERS))
 		ports_sync(daemon, false);
+	if (news & (WATCH_LINKS | WATCH_ADDRESSES | WATCH_ROUTES))
+		tunnel_poke(daemon->tunnel);
 }
 
 /* The programs wake us only past a threshold, so the clock does, too. */

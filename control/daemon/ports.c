@@ -8,6 +8,7 @@
 
 #include "api/version.h"
 #include "daemon/folder.h"
+#include "daemon/tunnel.h"
 #include "kernel/forwarding.h"
 #include "util/cleanup.h"
 #include "util/log.h"
@@ -220,6 +221,7 @@ void ports_sync(struct daemon *daemon, bool anew)
 			"none of the ports is there yet: nothing is forwarded until one is guarded");
 	else if (daemon->closed && anew)
 		log_error("nothing is forwarded until every port that is there is guarded");
+	tunnel_follow_ports(daemon);
 }
 
 int ports_detach(struct daemon *daemon, const char *name)

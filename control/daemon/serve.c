@@ -18,6 +18,7 @@
 #include "daemon/show.h"
 #include "daemon/trace.h"
 #include "daemon/tracing.h"
+#include "daemon/tunnel.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 
@@ -50,6 +51,8 @@ SHOWS(classes)
 SHOWS(deny)
 SHOWS(ports)
 SHOWS(history)
+SHOWS(tunnel)
+SHOWS(peers)
 SHOWS(flows)
 SHOWS(documents)
 SHOWS(rules)
@@ -228,6 +231,8 @@ static const struct api_route routes[] = {
 	{"GET", "/v1/deny", get_deny},
 	{"GET", "/v1/ports", get_ports},
 	{"GET", "/v1/history", get_history},
+	{"GET", "/v1/tunnel", get_tunnel},
+	{"GET", "/v1/peers", get_peers},
 	{"GET", "/v1/documents", get_documents},
 	{"GET", "/v1/tracing", get_tracing},
 	{"GET", "/v1/tracing/back-ends", get_back_ends},

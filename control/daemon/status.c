@@ -8,6 +8,7 @@
 
 #include "api/server.h"
 #include "api/version.h"
+#include "daemon/tunnel.h"
 #include "daemon/confirm.h"
 #include "daemon/processes.h"
 #include "daemon/tracing.h"
@@ -129,15 +130,17 @@ static json_t *since_as_json(const struct daemon *daemon)
 json_t *show_status(struct daemon *daemon)
 {
 	const struct gateway *gateway = daemon->live.config ? &daemon->live.config->gateway : NULL;
-	json_t *status = json_pack(
-		"{s:s, s:i, s:s, s:I, s:I, s:o, s:s?, s:s?, s:b, s:s?, s:s, s:b, s:I}", "version",
-		CHASQUI_VERSION, "pid", (int)getpid(), "state", state_word(daemon), "generation",
-		(json_int_t)datapath_live(daemon->datapath), "history",
-		(json_int_t)daemon->live.history, "since", since_as_json(daemon), "who",
-		daemon->live.who, "how", daemon->live.how, "lastGood", daemon->live.last_good,
-		"refused", daemon->last_refusal, "config", daemon->options.config_directory,
-		"changing", daemon->changing != NULL, "listeners",
-		(json_int_t)api_streams(daemon->api));
+	json_t *tunnel,
+		*status = json_pack(
+			"{s:s, s:i, s:s, s:I, s:I, s:o, s:s?, s:s?, s:b, s:s?, s:s, s:b, s:I}",
+			"version", CHASQUI_VERSION, "pid", (int)getpid(), "state",
+			state_word(daemon), "generation",
+			(json_int_t)datapath_live(daemon->datapath), "history",
+			(json_int_t)daemon->live.history, "since", since_as_json(daemon), "who",
+			daemon->live.who, "how", daemon->live.how, "lastGood",
+			daemon->live.last_good, "refused", daemon->last_refusal, "config",
+			daemon->options.config_directory, "changing", daemon->changing != NULL,
+			"listeners", (json_int_t)api_streams(daemon->api));
 
 	if (gateway)
 		json_object_update_new(status,
@@ -149,6 +152,9 @@ json_t *show_status(struct daemon *daemon)
 	json_object_set_new(status, "confirm", confirm_as_json(daemon));
 	json_object_set_new(status, "forwarding", forwarding_as_json(daemon));
 	json_object_set_new(status, "ports", ports_with_counters(daemon));
+	tunnel = show_tunnel_summary(daemon);
+	if (tunnel)
+		json_object_set_new(status, "tunnel", tunnel);
 	json_object_set_new(status, "counts", counts_as_json(daemon->live.generation));
 	json_object_set_new(status, "tables", tables_as_json(daemon));
 	json_object_set_new(status, "eventsLost", lost_as_json(daemon));

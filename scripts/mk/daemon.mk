@@ -4,7 +4,7 @@
 daemon_objects = $(call room,control/daemon control/api) $(think) $(touch)
 cli_objects    = $(call room,control/cli control/api) $(think) $(touch)
 
-common_libs = -lbpf -lxdp -lelf -lz -lmnl -lyaml -ljansson -lxxhash -lcap-ng -lseccomp -lm
+common_libs = -lbpf -lxdp -lelf -lz -lmnl -lyaml -ljansson -lxxhash -lcap-ng -lseccomp -lsodium -lm
 daemon_libs = $(common_libs) -levent_core -levent_extra -lcurl -lpthread
 cli_libs    = $(common_libs) -levent_core -levent_extra -lcurl -lsmartcols
 
