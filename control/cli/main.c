@@ -26,7 +26,8 @@ static const struct command policy_words[] = {
 	 ASKS, 0, 0, NULL},
 	{"validate", "DIR [-o json]", "Read and compile a directory; needs no daemon and no root",
 	 policy_validate, "output", 1, 1, NULL},
-	{"explain", "--from X --to Y --dport PORT[/PROTO] [-f DIR] [-o json]",
+	{"explain",
+	 "--from X --to Y --dport PORT[/PROTO] | --icmp TYPE | --proto PROTO [--direction D] | --flows FILE [-f DIR] [-o json]",
 	 "Say what becomes of a flow, and which rule says so", policy_explain,
 	 "run-dir output file from to dport proto icmp flows direction", 0, 0, NULL},
 	{"lint", "DIR [-o json]", "Find rules that decide nothing, selectors that match nothing",
@@ -38,7 +39,8 @@ static const struct command policy_words[] = {
 };
 
 static const struct command trace_words[] = {
-	{"packet", "--from X --to Y --dport PORT[/PROTO] [--sport PORT] [--in PORT] [-o json]",
+	{"packet",
+	 "--from X --to Y --dport PORT[/PROTO] | --icmp TYPE | --proto PROTO [--sport PORT] [--in PORT] [-o json]",
 	 "Run a packet that nobody sends through the live maps, stage by stage", trace_packet,
 	 ASKS " from to dport proto icmp sport in", 0, 0, NULL},
 	{},

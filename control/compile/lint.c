@@ -18,6 +18,7 @@ const char *lint_kind_name(enum lint_kind kind)
 		[LINT_EMPTY_SELECTOR] = "selects-nothing",
 		[LINT_EMPTY_RULE] = "speaks-of-nobody",
 		[LINT_NO_SUCH_PORT] = "no-such-port",
+		[LINT_NO_PORT] = "no-port",
 		[LINT_WIDE] = "wide",
 		[LINT_NO_SUBJECT] = "for-nobody",
 		[LINT_NOT_ENFORCED] = "not-enforced",
@@ -268,7 +269,7 @@ static const char *wide_peers(const struct peers *peers)
 
 static bool wide_ports(const struct rule *rule)
 {
-	if (!rule->ports_given || !rule->n_ports)
+	if (!rule->ports_given)
 		return true;
 	for (size_t i = 0; i < rule->n_ports; i++) {
 		const struct port_rule *port = &rule->ports[i];
@@ -286,7 +287,7 @@ static void check_width(struct lint *lint, const struct rule_ref *ref)
 
 	if (who && wide_ports(ref->rule))
 		note(lint, LINT_WIDE, ref->file, ref->line,
-		     "this %s rule of %s %s%s%s allows %s, %s%s",
+		     "this %s rule of %s %s%s%s allows %s%s%s",
 		     ref->direction == CHQ_INGRESS ? "ingress" : "egress", ref->kind,
 		     ref->namespace, *ref->namespace ? "/" : "", ref->name,
 		     ref->direction == CHQ_INGRESS ? "in from " : "out to ", who,
@@ -321,6 +322,12 @@ static void check_rule(struct lint *lint, uint32_t number)
 	if (ref->default_deny || ref->rule->selects_nobody)
 		return;
 	check_width(lint, ref);
+	if (ref->rule->ports_given && !ref->rule->n_ports) {
+		note(lint, LINT_NO_PORT, ref->file, ref->line,
+		     "this %s has a list of ports or ICMP types in which none stands, and %s nothing; without the list it would speak of all",
+		     deny_word(ref), ref->deny ? "denies" : "allows");
+		return;
+	}
 	if (!check_names(lint, ref) || !lint->generation->policies[ref->policy].subjects)
 		return;
 	if (!ref->peers) {

@@ -15,6 +15,7 @@ enum lint_kind {
 	LINT_EMPTY_SELECTOR,
 	LINT_EMPTY_RULE,   /* its peers are nobody */
 	LINT_NO_SUCH_PORT, /* a named port that no endpoint has */
+	LINT_NO_PORT,	   /* a list of ports in which none stands */
 	LINT_WIDE,
 	LINT_NO_SUBJECT,    /* a policy that selects nobody */
 	LINT_NOT_ENFORCED,  /* enforcement: never */

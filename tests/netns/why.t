@@ -76,6 +76,9 @@ ok "one to 82 would not"                    exits 1 packet --dport 82/tcp
 ok "and says which direction"               says "ingress" packet --dport 82/tcp
 ok "from a wrong port it is spoofed"        says "source address from the wrong port" chasqui trace packet --from shop/web --to 192.0.2.10 --dport 80/tcp --in wan0
 ok "ICMP too"                               exits 1 packet --icmp 8
+ok "by its name as well"                    says "no rule allows it" packet --icmp EchoRequest
+ok "a name that is none"                    exits 2 packet --icmp EchoReq
+ok "a source port that is none"             exits 2 packet --dport 80/tcp --sport 0
 ok "IPv6 too"                               exits 0 chasqui trace packet --from 2001:db8:2::10 --to shop/web --dport 80/tcp
 ok "from the gateway itself"                exits 1 chasqui trace packet --from reserved:host --to shop/web --dport 80/tcp
 ok "a port that is none is refused"         exits 2 packet --dport 80/tcp --in nowhere0

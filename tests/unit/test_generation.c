@@ -428,7 +428,7 @@ static void size_follows_classes(void **state)
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		cleanup_free char *text = many_documents(i ? 2000 : 200, 50, 500);
+		cleanup_free char *text = many_documents(i ? 10000 : 200, 50, 500);
 		struct text_file file = {"many.yaml", text, strlen(text)};
 		struct built built = build_texts(&file, 1);
 		size_t subjects = 0, peers = 0;

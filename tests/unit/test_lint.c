@@ -173,6 +173,22 @@ static void everybody_is_wide(void **state)
 	assert_int_equal(count_of(&linted, LINT_WIDE), 2);
 }
 
+/* An empty list is not the absence of one. */
+static void no_port_is_told(void **state)
+{
+	cleanup(linted_free) struct linted linted = {};
+
+	(void)state;
+	lint_text(&linted, ENDPOINTS POLICY("p", "  ingress:\n"
+						 "  - fromEndpoints: [{matchLabels: {app: db}}]\n"
+						 "    toPorts: []\n"
+						 "  - fromEntities: [all]\n"
+						 "    toPorts: [{ports: []}]\n"));
+	assert_int_equal(one_of(&linted, LINT_NO_PORT)->line, 19);
+	assert_int_equal(count_of(&linted, LINT_WIDE), 0);
+	assert_int_equal(count_of(&linted, LINT_SHADOWED), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +199,7 @@ int main(void)
 		cmocka_unit_test(twins_are_told_once),
 		cmocka_unit_test(nothing_is_matched),
 		cmocka_unit_test(everybody_is_wide),
+		cmocka_unit_test(no_port_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
