@@ -3,7 +3,6 @@
 #
 # TracingPolicies as part of the configuration: the seed policy as it is, several at once, switched
 # at run time, bad ones, and what goes on without the daemon. All on files and processes of its own.
-# Also in the VM.
 . "${0%/*}/../lib/netns.sh"
 . "$top/tests/lib/root.sh" || exit
 
@@ -11,7 +10,7 @@ secret=/lost_city_of_inca.txt
 echo "the city is at 13.16 S 72.54 W" >$secret
 echo "nothing of interest" >/other.txt
 echo backup >$secret.bak
-for letter in a b c; do echo "secret $letter" >/$letter.txt; done
+for letter in a b c d; do echo "secret $letter" >/$letter.txt; done
 
 # of NAME FIELD: what the daemon says of a TracingPolicy.
 of() { chasqui tracing show "$1" -o json | jq -r ".$2"; }
@@ -54,7 +53,7 @@ gateway_up
 ok "it is there"                              is inca names
 ok "enabled"                                  is enabled of inca state
 ok "and enforcing"                            is enforce of inca mode
-ok "some back end serves its hook"            not is 0 of inca '.hooks[0].backEnds | length'
+ok "some back end serves its hook"            not is 0 of inca 'hooks[0].backEnds | length'
 ok "status names it"                          says security_file_permission chasqui status
 ok "status says what cannot be stopped"       says 'CANNOT STOP' chasqui status
 ok "cat dies before it prints"                kills cat $secret
@@ -101,6 +100,15 @@ ok "and counts it"                            eventually more_than 0 of third po
 ok "it cannot be made to enforce"             not chasqui tracing set-mode third enforce
 ok "its mode is monitor_only"                 is monitor_only of third mode
 ok "the seed policy still kills"              kills cat $secret
+
+protect fourth /d.txt "Override, argError: -1"
+ok "one that refuses and kills nobody"        chasqui reload
+ok "who reads is refused"                     says 'Operation not permitted' cat /d.txt
+ok "and gets nothing"                         not says 'secret d' cat /d.txt
+ok "it can only be served by who can deny"    is true of fourth 'hooks[0].denies'
+rm "$config/fourth.yaml"
+ok "and it goes"                              chasqui reload
+ok "so that the file is free"                 reads "secret d" /d.txt
 
 # ---- bad ones ----
 
