@@ -439,12 +439,17 @@ int chq_exit(struct bpf_raw_tracepoint_args *ctx)
 static __always_inline void begin_found(struct chq_proc_exec *exec, struct work_scratch *work,
 					struct task_struct *task)
 {
+	const struct chq_process *was;
+
 	begin_exec(exec, task);
 	inherit(exec, work);
 	exec->head.kind = CHQ_PROC_FOUND;
-	exec->head.started_ns = exec->was_started_ns;
-	if (exec->was_started_ns)
+	was = bpf_map_lookup_elem(&chq_procs, &exec->head.pid);
+	if (was) {
+		exec->head.started_ns = was->started_ns;
+		exec->flags = was->flags;
 		return;
+	}
 	exec->head.started_ns = BPF_CORE_READ(task, start_boottime);
 	exec->flags = CHQ_PROC_FLAG_PROCFS | CHQ_PROC_FLAG_AUID;
 }

@@ -16,4 +16,11 @@ $(storm): tests/enforcer/storm.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -static $(LDFLAGS) $< -o $@
 
+watch = $(BUILD)/tests/enforcer/watch
+
+$(watch): %: %.o $(call room,control/observe control/util) \
+		$(addprefix $(BUILD)/control/enforcer/,hook_event.o process_tree.o process_program.o process_events.o process_programs.o)
+	$(CC) $(LDFLAGS) $^ $(OBSERVE_LIBS) -lbpf -lelf -lz -o $@
+
 check-enforcer:: $(storm)
+check-vm:: $(storm) $(watch)
