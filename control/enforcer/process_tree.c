@@ -19,6 +19,7 @@ struct node {
 	struct process process;
 	struct process_tree *tree; /* NULL: the tree is gone, or has forgotten it */
 	UT_hash_handle by_key, by_pid;
+	bool found;   /* not told of by the kernel, but found running */
 	bool running; /* in by_pid; else in the list of those that have ended */
 	TAILQ_ENTRY(node) entry;
 };
@@ -254,31 +255,57 @@ static void describe(struct process *process, const struct chq_proc_exec *exec)
 	process->program->links = exec->links;
 }
 
+/* With arguments that are cut when there is no room. NULL: out of memory. */
+static struct process_program *make_program(struct process_tree *tree,
+					    const struct program_texts *texts, bool *ret_cut)
+{
+	*ret_cut = tree->counts.text_bytes > tree->limits.text_bytes &&
+		   texts->args.bytes > ARGS_BYTES_CUT;
+	tree->counts.cut += *ret_cut;
+	return program_new(texts, *ret_cut ? ARGS_BYTES_CUT : SIZE_MAX);
+}
+
+/* In the place of the one that it has. */
+static void put_program(struct process_tree *tree, struct node *node,
+			struct process_program *program)
+{
+	struct process_program *old = node->process.program;
+
+	if (--old->nodes == 0)
+		tree->counts.text_bytes -= old->bytes;
+	program_release(old);
+	program->nodes++;
+	tree->counts.text_bytes += program->bytes;
+}
+
+/*
+ * A process that was found, and then told of: it was found just after its execve, perhaps at its
+ * end, when /proc had nothing to say any more. What is told is the whole of it.
+ */
 static struct process *add_program(struct process_tree *tree, const struct chq_proc_exec *exec,
 				   const struct program_texts *texts)
 {
 	struct process_key key = {exec->head.started_ns, exec->head.pid, 0};
-	struct node *node = find_key(tree, &key);
-	size_t most = SIZE_MAX;
+	struct node *known = find_key(tree, &key), *node;
+	struct process_program *program;
+	bool cut = false;
 
-	if (node)
-		return &node->process;
-	node = node_new(tree, &exec->head);
-	if (node && tree->counts.text_bytes > tree->limits.text_bytes &&
-	    texts->args.bytes > ARGS_BYTES_CUT) {
-		most = ARGS_BYTES_CUT;
-		tree->counts.cut++;
-	}
-	if (node)
-		node->process.program = program_new(texts, most);
-	if (!node || !node->process.program) {
-		free(node);
+	if (known && (!known->found || exec->head.kind == CHQ_PROC_FOUND))
+		return &known->process;
+	program = make_program(tree, texts, &cut);
+	node = program && !known ? node_new(tree, &exec->head) : known;
+	if (!node) {
+		program_release(program);
 		return NULL;
 	}
+	if (known)
+		put_program(tree, known, program);
+	node->process.program = program;
+	node->found = exec->head.kind == CHQ_PROC_FOUND;
 	describe(&node->process, exec);
-	if (most != SIZE_MAX)
+	if (cut)
 		node->process.flags |= CHQ_PROC_FLAG_TRUNC_ARGS;
-	return insert(tree, node);
+	return known ? &known->process : insert(tree, node);
 }
 
 struct process *process_tree_exec(struct process_tree *tree, const void *record, size_t bytes)

@@ -131,6 +131,25 @@ static void told_twice_is_there_once(void **state)
 	assert_int_equal(2, process_tree_counts(tree).running);
 }
 
+/* Found at its end, with nothing in /proc; then its execve is read from the ring. */
+static void what_is_told_is_more_than_what_was_found(void **state)
+{
+	TREE(&PROCESS_LIMITS);
+	struct exec_case one = {10, 1, 0, 100, 1, "/bin/cat", "/", "/bin/cat", "/", "cat|x|"};
+	struct record_case record;
+	struct process *found;
+
+	(void)state;
+	make_exec(&record, &one);
+	record.head.kind = CHQ_PROC_FOUND;
+	found = process_tree_found(tree, record.bytes, record.size, "", 0);
+	assert_string_equal("", found->program->arguments);
+	assert_ptr_equal(found, exec(tree, &one));
+	assert_string_equal("x", found->program->arguments);
+	assert_ptr_equal(found, process_tree_found(tree, record.bytes, record.size, "", 0));
+	assert_string_equal("x", found->program->arguments);
+}
+
 static void a_pid_that_is_used_again_is_another_process(void **state)
 {
 	TREE(&PROCESS_LIMITS);
@@ -262,6 +281,7 @@ int main(void)
 		cmocka_unit_test(programs),
 		cmocka_unit_test(a_child_is_its_parent_until_it_calls_execve),
 		cmocka_unit_test(told_twice_is_there_once),
+		cmocka_unit_test(what_is_told_is_more_than_what_was_found),
 		cmocka_unit_test(a_pid_that_is_used_again_is_another_process),
 		cmocka_unit_test(those_that_ended_make_room_the_oldest_first),
 		cmocka_unit_test(what_runs_is_never_forgotten),
