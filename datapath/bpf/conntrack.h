@@ -196,6 +196,21 @@ static __always_inline enum chq_reason judge_flow(struct packet *pkt, struct chq
 	return judge(&q, &pkt->judged);
 }
 
+/*
+ * Of these a denial does not last: whose outer address a Peer's is changes between
+ * generations, and a peer that was a stranger for a moment would stay one.
+ */
+static __always_inline bool touches_tunnel(const struct packet *pkt)
+{
+	const struct chq_tunnel *tunnel;
+
+	if (pkt->protocol != IPPROTO_UDP)
+		return false;
+	tunnel = bpf_map_lookup_elem(&chq_tunnel, &(__u32){0});
+	return tunnel && tunnel->listen_port_be &&
+	       (pkt->sport_be == tunnel->listen_port_be || pkt->dport_be == tunnel->listen_port_be);
+}
+
 static __always_inline bool flow_current(const struct packet *pkt, const struct chq_flow *flow)
 {
 	return (__s32)(CHQ_FLOW_GENERATION(flow->verdict) - pkt->generation) >= 0;
@@ -383,13 +398,13 @@ static __always_inline enum chq_reason flow_step(struct packet *pkt, struct chq_
 	}
 	moved = !pkt->crosses_again && !same_arrival(&flow->arrival[end], &pkt->arrival);
 	if (flow->state == CHQ_FLOW_DENIED && !proven &&
-	    (moved || opener_of(flow) != end || !flow_current(pkt, flow)))
+	    (moved || opener_of(flow) != end || !flow_current(pkt, flow) || touches_tunnel(pkt)))
 		return CHQ_UNDECIDED;
 	if (moved)
 		why = flow_moved(pkt, flow);
 	if (why)
 		return why;
-	if (!flow_current(pkt, flow)) {
+	if (!flow_current(pkt, flow) || (flow->state == CHQ_FLOW_DENIED && touches_tunnel(pkt))) {
 		why = flow_rejudge(pkt, flow);
 		if (is_drop(why))
 			return why;
@@ -446,7 +461,7 @@ static __always_inline bool denial_holds(const struct packet *pkt, const struct 
 
 	if (flow->state != CHQ_FLOW_DENIED || opener_of(flow) != pkt->end ||
 	    CHQ_FLOW_GENERATION(flow->verdict) != pkt->generation ||
-	    !same_arrival(&flow->arrival[pkt->end & 1], &pkt->arrival))
+	    !same_arrival(&flow->arrival[pkt->end & 1], &pkt->arrival) || touches_tunnel(pkt))
 		return false;
 	cfg = config();
 	return cfg && pkt->tick - flow->seen_tick <= cfg->timeout_ticks[CHQ_TIMEOUT_DENIED];

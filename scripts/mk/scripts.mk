@@ -2,8 +2,9 @@
 # The demo, lint, and the tests that run the whole gateway.
 
 peer = $(BUILD)/tests/lib/peer
+wire = $(BUILD)/tests/lib/wire
 
-$(peer): $(BUILD)/tests/lib/peer.o
+$(peer) $(wire): %: %.o
 	$(CC) $(LDFLAGS) $^ -o $@
 
 demo: all $(peer)
@@ -14,10 +15,10 @@ check-lint:: $(skeletons) $(BUILD)/tests/bench/bench-forward-frames.skel.h \
 	@BUILD=$(BUILD) scripts/check-style
 	@BUILD=$(BUILD) scripts/check-c
 
-check-netns:: all $(peer)
+check-netns:: all $(peer) $(wire)
 	BUILD=$(BUILD) prove -j2 --verbose --merge $(sort $(wildcard tests/netns/*.t))
 
-check-vm:: all $(peer)
+check-vm:: all $(peer) $(wire)
 	BUILD=$(BUILD) scripts/vm/check
 
 check-mutants:

@@ -2,6 +2,7 @@
 
 /* What may be seen on the wire, what comes out of the tunnel, and the tunnel's own packets. */
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -247,14 +248,52 @@ static void test_any_peer(void **state)
 	WALK(state, steps);
 }
 
+/* Which addresses are Peers' changes between generations: a denial must not outlast it. */
+static void test_peer_becomes_known(void **state)
+{
+	struct chq_tunnel strangers = {.ifindex = TUN,
+				       .listen_port_be = htons(OUTER_PORT),
+				       .up = 1},
+			  anybody = strangers;
+	static const struct step denied[] = {
+		{"a stranger", AT(WAN), UDP(WORLD, 51820, OWN_WAN, 51820), CHQ_DROP_NO_RULE,
+		 IS(DROP)},
+		{"once more", AT(WAN), UDP(WORLD, 51820, OWN_WAN, 51820), CHQ_DROP_NO_RULE,
+		 IS(DROP)},
+	};
+	static const struct step known[] = {
+		{"a peer", AT(WAN), UDP(WORLD, 51820, OWN_WAN, 51820), CHQ_PASS_TUNNEL, IS(NEW)},
+		{"is answered", OUT(WAN, HERE), UDP(OWN_WAN, 51820, WORLD, 51820), CHQ_PASS_KNOWN,
+		 NO_EVENT},
+		{"goes on", AT(WAN), UDP(WORLD, 51820, OWN_WAN, 51820), CHQ_PASS_KNOWN, NO_EVENT},
+	};
+	static const struct step gone[] = {
+		{"is none any more", AT(WAN), UDP(WORLD, 51820, OWN_WAN, 51820), CHQ_DROP_NO_RULE,
+		 IS(DROP), .flip = 2},
+	};
+	static const struct step again[] = {
+		{"and one again", AT(WAN), UDP(WORLD, 51820, OWN_WAN, 51820), CHQ_PASS_KNOWN,
+		 IS(REJUDGED), CHQ_PASS_TUNNEL},
+	};
+
+	anybody.any_peer = 1;
+	WALK(state, denied);
+	gateway_tunnel(*state, &anybody);
+	WALK(state, known);
+	gateway_tunnel(*state, &strangers);
+	WALK(state, gone);
+	gateway_tunnel(*state, &anybody);
+	WALK(state, again);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, gateway_setup)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_peer_in_clear), TEST(test_running_flow), TEST(test_sources),
-		TEST(test_tunnel_down),	  TEST(test_strict),	   TEST(test_outer),
-		TEST(test_not_outer),	  TEST(test_any_peer),
+		TEST(test_peer_in_clear),      TEST(test_running_flow), TEST(test_sources),
+		TEST(test_tunnel_down),	       TEST(test_strict),	TEST(test_outer),
+		TEST(test_peer_becomes_known), TEST(test_not_outer),	TEST(test_any_peer),
 	};
 
 	return cmocka_run_group_tests_name("encrypt", tests, NULL, NULL);
