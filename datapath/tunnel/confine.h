@@ -11,6 +11,13 @@ void confine_memory(void);
  */
 int confine_capabilities(void);
 
+/*
+ * Before threads begin, where the kernel has Landlock: of all files only one may be removed, in
+ * `folder` (NULL: none); nothing may be read, written, made or run. A kernel without it is no
+ * error: the system calls for all but removing are refused anyway.
+ */
+int confine_files(const char *folder);
+
 /* When all is open: no files, no programs, only the system calls that carrying packets needs. */
 int confine_calls(void);
 

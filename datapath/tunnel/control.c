@@ -13,8 +13,6 @@
 #include "handshake.h"
 #include "log.h"
 
-#define SOCKET_FOLDER "/var/run/wireguard"
-
 /* ---- timers and what workers ask for ---- */
 
 static void stop(struct control *control, const char *why)

@@ -12,6 +12,7 @@
 /* The control thread: handshakes, timers, configuration, news of the link. */
 #define CONNECTIONS_MAX	    16
 #define CONNECTION_IN_BYTES 16384
+#define SOCKET_FOLDER	    "/var/run/wireguard"
 
 struct control;
 

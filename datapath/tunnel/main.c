@@ -180,7 +180,9 @@ static int leave_terminal(int *ready_fd)
 
 static int start(struct device *device, struct control *control, int listen_fd, const char *path)
 {
-	int err = control_init(control, device, listen_fd, path) ?: confine_capabilities();
+	int err = control_init(control, device, listen_fd, path)
+	       ?: confine_capabilities()
+	       ?: confine_files(*path ? SOCKET_FOLDER : NULL);
 
 	for (int i = 0; i < device->worker_count && !err; i++)
 		err = worker_start(&device->workers[i]);

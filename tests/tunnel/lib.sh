@@ -76,8 +76,14 @@ wire() {
 key() { cat "/run/test/keys/$1.pub"; }
 
 # engine HOST [PROGRAM [OPTION...]]: starts it there for wgHOST; pid in $engine_pid and HOST.pid.
+# PROGRAM may be `kernel`: its own device.
 engine() {
 	local host=$1 program=${2:-$ours}; shift; [ $# = 0 ] || shift
+	if [ "$program" = kernel ]; then
+		engine_pid=
+		ip -n "$host" link add "wg$host" type wireguard
+		return
+	fi
 	case $program in
 	*chasqui-wg) LOG_LEVEL=verbose nsenter --net="/run/netns/$host" -- \
 		"$program" -f "$@" "wg$host" 2>>"/run/test/$host.log" & ;;
