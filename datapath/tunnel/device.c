@@ -217,7 +217,7 @@ int device_add_peer(struct device *device, const uint8_t public[KEY_BYTES], stru
 	err = heap_reserve(&device->heap, HASH_CNT(by_key, device->peers) + 1);
 	if (err)
 		return err;
-	peer = peer_new(&device->peer_vault, public);
+	peer = peer_new(&device->peer_vault, public, &device->staged_bytes);
 	if (!peer)
 		return -ENOMEM;
 	HASH_ADD(by_key, device->peers, noise.public, KEY_BYTES, peer);

@@ -60,6 +60,7 @@ struct device {
 	struct index_table indices;
 	struct peer *peers; /* uthash, by public key, in the order of adding */
 	struct timer_heap heap;
+	_Atomic size_t staged_bytes; /* of packets that wait for a session */
 	struct vault peer_vault, session_vault;
 
 	struct tun tun;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 #include "peer.h"
 
-struct peer *peer_new(struct vault *vault, const uint8_t public[KEY_BYTES])
+struct peer *peer_new(struct vault *vault, const uint8_t public[KEY_BYTES],
+		      _Atomic size_t *staged_total)
 {
 	struct peer *peer = vault_take(vault);
 
@@ -12,6 +13,7 @@ struct peer *peer_new(struct vault *vault, const uint8_t public[KEY_BYTES])
 	allowed_list_init(&peer->allowed);
 	pthread_spin_init(&peer->lock, PTHREAD_PROCESS_PRIVATE);
 	peer->staged_last = &peer->staged_first;
+	peer->staged_total = staged_total;
 	return peer;
 }
 
@@ -20,6 +22,7 @@ void staged_free(struct staged *staged)
 	while (staged) {
 		struct staged *next = staged->next;
 
+		atomic_fetch_sub(staged->total, sizeof(*staged) + staged->length);
 		free(staged);
 		staged = next;
 	}
@@ -35,11 +38,18 @@ void peer_free(struct vault *vault, struct peer *peer)
 /* Not the data path: only what comes before there is a session is kept, and little of it. */
 void peer_stage(struct peer *peer, const uint8_t *packet, uint32_t length, struct outer outer)
 {
-	struct staged *staged = malloc(sizeof(*staged) + length), *oldest = NULL;
+	size_t bytes = sizeof(struct staged) + length;
+	struct staged *staged, *oldest = NULL;
 
+	/* A few threads may pass at once, each with one packet more. */
+	if (atomic_load(peer->staged_total) + bytes > STAGED_BYTES_MAX)
+		return;
+	staged = malloc(bytes);
 	if (!staged)
 		return;
+	atomic_fetch_add(peer->staged_total, bytes);
 	staged->next = NULL;
+	staged->total = peer->staged_total;
 	staged->length = length;
 	staged->outer = outer;
 	memcpy(staged->packet, packet, length);

@@ -23,12 +23,14 @@
 /* A packet that waits for a session. */
 struct staged {
 	struct staged *next;
+	_Atomic size_t *total;
 	uint32_t length;
 	struct outer outer;
 	uint8_t packet[];
 };
 
-#define STAGED_MAX 128
+#define STAGED_MAX	 128
+#define STAGED_BYTES_MAX (16u << 20) /* of all peers together */
 
 /*
  * One peer. The control thread changes it while the workers stand still, but for what is
@@ -46,6 +48,7 @@ struct peer {
 	struct endpoint endpoint;
 	struct staged *staged_first, **staged_last;
 	uint32_t staged_count;
+	_Atomic size_t *staged_total; /* bytes that wait for any peer; the device's */
 
 	_Atomic uint64_t received_bytes, sent_bytes;
 	_Atomic uint64_t not_allowed; /* packets from it with a source that it may not use */
@@ -60,11 +63,13 @@ struct peer {
 		last_minute; /* a handshake began because the session grew old while receiving */
 };
 
-struct peer *peer_new(struct vault *vault, const uint8_t public[KEY_BYTES]);
+struct peer *peer_new(struct vault *vault, const uint8_t public[KEY_BYTES],
+		      _Atomic size_t *staged_total);
 /* All else of it must be out of the device's tables. */
 void peer_free(struct vault *vault, struct peer *peer);
 
-/* Keeps a packet until there is a session; the oldest of too many goes. */
+/* Keeps a packet until there is a session; the oldest of too many goes, and this one where all
+ * peers together keep too much. */
 void peer_stage(struct peer *peer, const uint8_t *packet, uint32_t length, struct outer outer);
 
 /* All that is kept, the oldest first; *count (or NULL): how many. */

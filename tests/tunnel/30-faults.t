@@ -55,8 +55,11 @@ lost >/dev/null
 ok "and is counted as forged"             more forged 0
 bad_wire 0 0 0 30 1
 ok "reordering breaks nothing"            crosses 300000
-bad_wire 0 0 0 0 100
-ok "a long way"                           pings a 192.168.241.2 2 2
+bad_wire 0 0 0 0 1
+ok "a short way"                          crosses 300000
+bad_wire 0 0 0 0 150
+ok "a long way, 300 ms there and back"    pings a 192.168.241.2 2 2
+ok "and it carries"                       crosses 100000
 on a wg set wga peer "$(key b)" endpoint 10.0.0.2:2
 kill "$wire_pid"; wait "$wire_pid" 2>/dev/null
 pings a 192.168.241.2 >/dev/null

@@ -469,6 +469,29 @@ static void a_new_key_begins_at_once(void **state)
 	assert_int_equal(2, world.heard[B]);
 }
 
+/* However many peers there are, what waits for sessions is bounded for all of them. */
+static void what_waits_is_bounded(void **state)
+{
+	struct device *device = device_of(A);
+
+	(void)state;
+	world.cut[A] = true;
+	for (int i = 0; i < 2 * STAGED_MAX; i++)
+		world_say(A);
+	assert_int_equal(STAGED_MAX, peer_of(A)->staged_count);
+	assert_int_equal(STAGED_MAX * (sizeof(struct staged) + 40), device->staged_bytes);
+	world_wait(120 * S);
+	assert_int_equal(0, device->staged_bytes);
+	device->staged_bytes += STAGED_BYTES_MAX - sizeof(struct staged) - 40;
+	world_say(A);
+	world_say(A);
+	assert_int_equal(1, peer_of(A)->staged_count);
+	assert_int_equal(STAGED_BYTES_MAX, device->staged_bytes);
+	device->staged_bytes -= STAGED_BYTES_MAX - sizeof(struct staged) - 40;
+	world_say(A);
+	assert_int_equal(2, peer_of(A)->staged_count);
+}
+
 static void down_is_silent_and_forgets(void **state)
 {
 	int before;
@@ -513,6 +536,7 @@ int main(void)
 		in_a_world(a_clock_set_backwards_locks_nobody_out),
 		in_a_world(both_begin_at_once),
 		in_a_world(a_new_key_begins_at_once),
+		in_a_world(what_waits_is_bounded),
 		in_a_world(down_is_silent_and_forgets),
 	};
 
