@@ -226,6 +226,26 @@ static int print_enforcer(const json_t *status)
 	return err;
 }
 
+/* Whether processes are seen at all, and what nobody could be told of. */
+static void print_processes(const json_t *status)
+{
+	const json_t *lost = member_at(status, "processes.lost");
+	long long unseen = number_at(lost, "ringFork") + number_at(lost, "ringExec") +
+			   number_at(lost, "ringExit") + number_at(lost, "ringHook");
+	long long unknown = number_at(lost, "mapFull") + number_at(lost, "treeFull");
+
+	if (!true_at(status, "processes.watched")) {
+		printf("processes: NOT WATCHED: %s\n", text_at(status, "processes.why"));
+		return;
+	}
+	printf("processes: %lld watched, %lld events\n",
+	       (long long)number_at(status, "processes.running"),
+	       (long long)number_at(status, "processes.events"));
+	if (unseen || unknown)
+		printf("processes: %lld events lost, %lld times no room for a process\n", unseen,
+		       unknown);
+}
+
 static void print_lost(const json_t *status)
 {
 	const char *reason;
@@ -254,6 +274,7 @@ int show_status(const struct arguments *arguments)
 	if (print_ports(status) < 0 || print_drops(status) < 0 || print_tables(status) < 0 ||
 	    print_enforcer(status) < 0)
 		outcome = EXIT_REFUSED;
+	print_processes(status);
 	print_lost(status);
 	json_decref(status);
 	return outcome;
