@@ -116,24 +116,6 @@ static json_t *side_as_json(const struct answer *answer, const struct chq_decisi
 	return side;
 }
 
-static const struct identity_row *identity_of(const struct generation *generation,
-					      chq_identity number)
-{
-	size_t low = 0, high = generation->n_identities;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (generation->identities[middle].number == number)
-			return &generation->identities[middle];
-		if (generation->identities[middle].number < number)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
-}
-
 static char *label_text(const struct label *label)
 {
 	char *text;
@@ -146,7 +128,7 @@ static char *label_text(const struct label *label)
 
 static json_t *labels_of(const struct generation *generation, chq_identity number)
 {
-	const struct identity_row *identity = identity_of(generation, number);
+	const struct identity_row *identity = generation_identity(generation, number);
 	json_t *list = json_array();
 
 	for (size_t i = 0; identity && i < identity->labels.count; i++) {
@@ -190,7 +172,8 @@ json_t *answer_as_json(const struct answer *answer)
 
 static void print_end(const struct answer *answer, const char *word, const struct end *end)
 {
-	const struct identity_row *identity = identity_of(answer->generation, end->entry->identity);
+	const struct identity_row *identity =
+		generation_identity(answer->generation, end->entry->identity);
 	char addr[ADDR_TEXT_BYTES] = "the gateway itself";
 
 	if (end->has_addr)

@@ -86,15 +86,6 @@ static int read_both(const struct arguments *arguments, struct diffing *diffing,
 	return DIFF_SAME;
 }
 
-static const struct identity_row *identity_of(const struct generation *generation,
-					      chq_identity number)
-{
-	for (size_t i = 0; i < generation->n_identities; i++)
-		if (generation->identities[i].number == number)
-			return &generation->identities[i];
-	return NULL;
-}
-
 static const char *namespace_in(const struct labels *labels)
 {
 	for (size_t i = 0; i < labels->count; i++)
@@ -125,7 +116,7 @@ static void write_labels(FILE *out, const struct labels *labels)
 /* As people write them: "shop/app=web"; the source k8s goes without saying. */
 static char *labels_text(const struct generation *generation, chq_identity number)
 {
-	const struct identity_row *identity = identity_of(generation, number);
+	const struct identity_row *identity = generation_identity(generation, number);
 	char *text = NULL;
 	size_t bytes;
 	FILE *out = open_memstream(&text, &bytes);

@@ -183,6 +183,41 @@ static int add_namespace(const struct ends *ends, struct learnt *learnt, struct 
 	return 0;
 }
 
+static bool has_label(const struct labels *labels, const struct label *wanted)
+{
+	for (size_t i = 0; i < labels->count; i++)
+		if (strcmp(labels->list[i].source, wanted->source) == 0 &&
+		    strcmp(labels->list[i].key, wanted->key) == 0 &&
+		    strcmp(labels->list[i].value, wanted->value) == 0)
+			return true;
+	return false;
+}
+
+static bool has_labels(const struct labels *labels, const struct label *wanted, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!has_label(labels, &wanted[i]))
+			return false;
+	return true;
+}
+
+int ends_somebody_with(const struct ends *ends, const char *labels, char **ret)
+{
+	struct learnt wanted = {.text = strdup(labels)};
+	const struct endpoint *found = NULL;
+	size_t count = 0;
+	int err = wanted.text ? cut_labels(&wanted, &count) : -ENOMEM;
+
+	for (size_t i = 0; !err && !found && i < ends->n_documented; i++)
+		if (has_labels(&ends->offline->config->endpoints[i].labels, wanted.labels, count))
+			found = &ends->offline->config->endpoints[i];
+	free(wanted.labels);
+	free(wanted.text);
+	if (err || !found)
+		return err ? err : -ENOENT;
+	return asprintf(ret, "%s/%s", found->namespace, found->name) < 0 ? -ENOMEM : 0;
+}
+
 static int learn_labels(struct ends *ends, struct learnt *learnt, bool reserved)
 {
 	struct labels labels = {};

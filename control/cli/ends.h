@@ -29,6 +29,9 @@ void ends_free(struct ends *ends); /* accepts NULL; after offline_free */
 /* 0, or -errno with a sentence: there is no such endpoint, or this is no address. */
 int ends_learn(struct ends *ends, const char *name, char refusal[ENDS_REFUSAL_BYTES]);
 
+/* NAMESPACE/NAME of the first endpoint that has these labels; the caller frees. -ENOENT: nobody. */
+int ends_somebody_with(const struct ends *ends, const char *labels, char **ret);
+
 /* After the compilation, for a name that was learnt. -EAFNOSUPPORT: it has no such address. */
 int ends_find(const struct ends *ends, const char *name, bool ipv6, struct end *ret);
 

@@ -3,6 +3,7 @@
 
 #include "cli/words.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -19,6 +20,7 @@ struct tracing {
 	struct offline offline;
 	struct ends *ends;
 	struct problems problems;
+	char *from_name, *to_name;
 	struct end from, to;
 	struct aim aim;
 };
@@ -28,6 +30,8 @@ static void tracing_free(struct tracing *tracing)
 	offline_free(&tracing->offline);
 	ends_free(tracing->ends);
 	problems_free(&tracing->problems);
+	free(tracing->from_name);
+	free(tracing->to_name);
 }
 
 static int error_of(const struct arguments *arguments, const char *text)
@@ -38,23 +42,40 @@ static int error_of(const struct arguments *arguments, const char *text)
 	return TRACE_ERROR;
 }
 
+/* A packet has an address: labels stand for somebody who has them. */
+static int name_end(const struct tracing *tracing, const char *given, char **ret,
+		    char refusal[ENDS_REFUSAL_BYTES])
+{
+	int err;
+
+	if (!strchr(given, '=')) {
+		*ret = strdup(given);
+		return *ret ? 0 : -ENOMEM;
+	}
+	err = ends_somebody_with(tracing->ends, given, ret);
+	if (err)
+		snprintf(refusal, ENDS_REFUSAL_BYTES,
+			 "\"%.100s\": no endpoint has these labels, and so no packet an address",
+			 given);
+	return err;
+}
+
 /* Who is who, from the live documents; the live maps know addresses only. */
 static int learn_ends(const struct arguments *arguments, struct tracing *tracing)
 {
 	char refusal[ENDS_REFUSAL_BYTES];
 	int err = 0;
 
-	if (strchr(arguments->from, '=') || strchr(arguments->to, '='))
-		return error_of(arguments,
-				"labels have no address: name an endpoint or an address");
 	if (live_read(arguments, &tracing->offline, &tracing->problems, &err) != EXIT_DONE)
 		return TRACE_ERROR;
 	if (!err)
 		err = ends_open(&tracing->offline, &tracing->ends);
 	if (err)
 		return error_of(arguments, strerror(-err));
-	if (ends_learn(tracing->ends, arguments->from, refusal) < 0 ||
-	    ends_learn(tracing->ends, arguments->to, refusal) < 0)
+	if (name_end(tracing, arguments->from, &tracing->from_name, refusal) < 0 ||
+	    name_end(tracing, arguments->to, &tracing->to_name, refusal) < 0 ||
+	    ends_learn(tracing->ends, tracing->from_name, refusal) < 0 ||
+	    ends_learn(tracing->ends, tracing->to_name, refusal) < 0)
 		return error_of(arguments, refusal);
 	err = offline_compile(&tracing->offline, &tracing->problems);
 	return err ? error_of(arguments, strerror(-err)) : TRACE_ALLOW;
@@ -62,14 +83,14 @@ static int learn_ends(const struct arguments *arguments, struct tracing *tracing
 
 static int find_ends(const struct arguments *arguments, struct tracing *tracing)
 {
-	int family = ends_family(tracing->ends, arguments->from);
+	int family = ends_family(tracing->ends, tracing->from_name);
 	char refusal[ENDS_REFUSAL_BYTES];
 
-	family = family ? family : ends_family(tracing->ends, arguments->to);
+	family = family ? family : ends_family(tracing->ends, tracing->to_name);
 	if (!family && arguments->proto && strcasecmp(arguments->proto, "icmpv6") == 0)
 		family = 6;
-	if (ends_find(tracing->ends, arguments->from, family == 6, &tracing->from) < 0 ||
-	    ends_find(tracing->ends, arguments->to, family == 6, &tracing->to) < 0)
+	if (ends_find(tracing->ends, tracing->from_name, family == 6, &tracing->from) < 0 ||
+	    ends_find(tracing->ends, tracing->to_name, family == 6, &tracing->to) < 0)
 		return error_of(arguments, "from and to are of different families");
 	if (aim_read(&tracing->to, arguments->proto, arguments->dport, arguments->icmp, family == 6,
 		     &tracing->aim, refusal, sizeof(refusal)) < 0)

@@ -170,3 +170,21 @@ void generation_ask(const struct generation *generation, const struct flow_query
 	generation_judge(generation, generation_entry(generation, &query->source),
 			 generation_entry(generation, &query->target), query, ret);
 }
+
+const struct identity_row *generation_identity(const struct generation *generation,
+					       chq_identity number)
+{
+	size_t low = 0, high = generation->n_identities;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (generation->identities[middle].number == number)
+			return &generation->identities[middle];
+		if (generation->identities[middle].number < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}

@@ -201,6 +201,10 @@ void generation_judge(const struct generation *generation, const struct chq_entr
 		      const struct chq_entry *target, const struct flow_query *query,
 		      struct flow_answer *ret);
 
+/* The identity of this number; NULL when the generation has none such. */
+const struct identity_row *generation_identity(const struct generation *generation,
+					       chq_identity number);
+
 /* And what one side's policies say alone. */
 struct chq_decision generation_decision(const struct generation *generation,
 					const struct chq_entry *subject,

@@ -78,6 +78,8 @@ ok "from a wrong port it is spoofed"        says "source address from the wrong 
 ok "ICMP too"                               exits 1 packet --icmp 8
 ok "by its name as well"                    says "no rule allows it" packet --icmp EchoRequest
 ok "a name that is none"                    exits 2 packet --icmp EchoReq
+ok "labels stand for who has them"           exits 0 chasqui trace packet --from 192.0.2.10 --to app=web --dport 80/tcp
+ok "and not for nobody"                     exits 2 chasqui trace packet --from 192.0.2.10 --to app=gone --dport 80/tcp
 ok "a source port that is none"             exits 2 packet --dport 80/tcp --sport 0
 ok "IPv6 too"                               exits 0 chasqui trace packet --from 2001:db8:2::10 --to shop/web --dport 80/tcp
 ok "from the gateway itself"                exits 1 chasqui trace packet --from reserved:host --to shop/web --dport 80/tcp
