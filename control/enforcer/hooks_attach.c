@@ -55,6 +55,8 @@ static struct bpf_link *attach(struct bpf_program *program, const struct plan_pr
 		return bpf_program__attach_lsm(program);
 	case HOOKS_FMOD_RET:
 	case HOOKS_FENTRY:
+	case HOOKS_SYSCALL:
+	case HOOKS_FILEMAP:
 		return bpf_program__attach_trace(program);
 	case HOOKS_KPROBE_MULTI:
 		return attach_multi(program, function, at_return);

@@ -300,6 +300,8 @@ static struct bpf_program *program_of(struct chq_enforcer *skeleton,
 	case HOOKS_SYSCALL:
 		return strcmp(plan->function, "sys_exit") == 0 ? skeleton->progs.chq_sys_exit
 							       : skeleton->progs.chq_sys_enter;
+	case HOOKS_FILEMAP:
+		return skeleton->progs.chq_filemap;
 	case HOOKS_TRACEPOINT:
 		return skeleton->progs.chq_tp;
 	default:

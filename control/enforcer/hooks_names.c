@@ -66,6 +66,9 @@ static int add_names(struct plan *plan, uint32_t point, const struct tracing_mat
 		const char *name;
 		size_t bytes = last_name(&match->values[i], &name);
 
+		if (bytes < CHQ_NAME_LENGTHS) /* no file has a longer name */
+			list_at(&plan->points, struct chq_point, point)->lengths[bytes / 64] |=
+				1ull << (bytes % 64);
 		if (bytes > sizeof(key.name) - 1)
 			bytes = sizeof(key.name) - 1;
 		memcpy(key.name, name, bytes);

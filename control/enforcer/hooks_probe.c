@@ -34,6 +34,10 @@ static struct bpf_program *program_of(struct chq_probe *probe, const struct plan
 		return probe->progs.try_multi;
 	case HOOKS_KPROBE:
 		return probe->progs.try_kprobe;
+	case HOOKS_SYSCALL:
+		return probe->progs.try_syscall;
+	case HOOKS_FILEMAP:
+		return probe->progs.try_filemap;
 	case HOOKS_UPROBE:
 		return probe->progs.try_uprobe;
 	case HOOKS_TRACEPOINT:

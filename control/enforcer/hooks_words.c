@@ -130,7 +130,7 @@ const char *hooks_limits(enum hooks_back_end back_end, const struct tracing_hook
 			      "(tmpfs) or into another's pipe; other names of a file"
 			    : "io_uring; arguments that another thread changes meanwhile";
 	case HOOKS_FILEMAP:
-		return "writes, direct and spliced reads, tmpfs, mapped memory; other names of a file";
+		return "writes, direct and spliced reads, tmpfs, overlayfs, mapped memory, io_uring's own table of files; other names of a file";
 	default:
 		return "the event that it tells of, which has happened";
 	}

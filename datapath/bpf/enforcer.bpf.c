@@ -177,9 +177,9 @@ int chq_tp(void *ctx)
 static __always_inline __u32 table_of_numbers(void)
 {
 #ifdef TASK_COMPAT
-	struct task_struct___hook *task = (void *)bpf_get_current_task();
+	struct task_struct___hook *task = (void *)bpf_get_current_task_btf();
 
-	if (BPF_CORE_READ(task, thread_info.status) & TASK_COMPAT)
+	if (task->thread_info.status & TASK_COMPAT)
 		return CHQ_SYSCALL_32;
 #endif
 	return 0;
@@ -199,31 +199,99 @@ static __always_inline int point_of_syscall(__u64 number, __u32 side, __u32 *ret
 	return 0;
 }
 
-SEC("raw_tp/sys_enter")
-int chq_sys_enter(struct bpf_raw_tracepoint_args *ctx)
+SEC("tp_btf/sys_enter")
+int chq_sys_enter(__u64 *ctx)
 {
+	struct pt_regs *regs = (struct pt_regs *)ctx[0];
 	struct call call = {};
 	__u32 point;
 
-	if (point_of_syscall(ctx->args[1], 0, &point))
+	if (point_of_syscall(ctx[1], 0, &point))
 		return 0;
-	REGS_SYSCALL_ARGS((struct pt_regs *)ctx->args[0], call.args);
+	REGS_TYPED_ARGS(regs, call.args);
 	run_point(point, &call);
 	return 0;
 }
 
 /* Its number is not among the arguments any more; a signal handler may have changed it. */
-SEC("raw_tp/sys_exit")
-int chq_sys_exit(struct bpf_raw_tracepoint_args *ctx)
+SEC("tp_btf/sys_exit")
+int chq_sys_exit(__u64 *ctx)
 {
-	struct pt_regs *regs = (struct pt_regs *)ctx->args[0];
-	struct call call = {.result = ctx->args[1]};
+	struct pt_regs *regs = (struct pt_regs *)ctx[0];
+	struct call call = {.result = ctx[1]};
 	__u32 point;
 
 	if (point_of_syscall(REGS_SYSCALL_NUMBER(regs), CHQ_SYSCALL_EXIT, &point))
 		return 0;
-	REGS_SYSCALL_ARGS(regs, call.args);
+	REGS_TYPED_ARGS(regs, call.args);
 	run_point(point, &call);
+	return 0;
+}
+
+/*
+ * The page cache knows inodes, not files. Most are told from ours by their one name;
+ * which file it is, the process's own table of descriptors says.
+ */
+static __always_inline bool inode_concerns(const struct inode *inode)
+{
+	const struct hlist_node *node = ((const struct inode___names *)inode)->i_dentry.first;
+	const struct dentry *dentry =
+		(const void *)node - bpf_core_field_offset(struct dentry___alias, d_u.d_alias);
+	__u32 number = chq_point;
+	const struct chq_point *point = bpf_map_lookup_elem(&chq_points, &number);
+	struct chq_name_key key = {};
+	__u32 length;
+
+	if (!point || !(point->flags & CHQ_POINT_NAMES) || !node || inode->i_nlink != 1)
+		return point;
+	length = BPF_CORE_READ(dentry, d_name.len);
+	if (length >= CHQ_NAME_LENGTHS || !(point->lengths[length / 64] & 1ull << (length & 63)))
+		return false;
+	key.names = point->names;
+	return bpf_probe_read_kernel_str(key.name, sizeof(key.name),
+					 BPF_CORE_READ(dentry, d_name.name)) > 0 &&
+	       bpf_map_lookup_elem(&chq_names, &key);
+}
+
+#define DESCRIPTORS 65536 /* of a process, at most, that are looked through */
+
+struct file_search {
+	const struct inode *inode;
+	struct file *found;
+};
+
+static long compare_file(__u32 fd, void *data)
+{
+	struct file_search *search = data;
+	struct file *file = file_of_fd(fd);
+
+	if (!file || BPF_CORE_READ(file, f_inode) != search->inode)
+		return 0;
+	search->found = file;
+	return 1;
+}
+
+static __always_inline __u32 descriptors(void)
+{
+	struct task_struct___hook *task = (void *)bpf_get_current_task_btf();
+
+	return at_most(BPF_CORE_READ(task, files, fdt, max_fds), DESCRIPTORS);
+}
+
+SEC("tp_btf/mm_filemap_get_pages")
+int chq_filemap(__u64 *ctx)
+{
+	const struct address_space *mapping = (struct address_space *)ctx[0];
+	const struct inode *inode = mapping->host;
+	struct file_search search = {.inode = inode};
+	struct call call = {};
+
+	if (!inode || !inode_concerns(inode))
+		return 0;
+	bpf_loop(descriptors(), compare_file, &search, 0);
+	call.args[0] = (__u64)search.found;
+	if (search.found)
+		run_point(chq_point, &call);
 	return 0;
 }
 

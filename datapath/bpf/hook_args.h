@@ -9,12 +9,15 @@
 /* The open file behind a descriptor of the process, or NULL. */
 static __always_inline struct file *file_of_fd(__u32 fd)
 {
-	struct task_struct___hook *task = (void *)bpf_get_current_task();
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file **slots = BPF_CORE_READ(table, fd), *file = NULL;
+	/* Typed: its fields are read without a call. */
+	struct task_struct___hook *task = (void *)bpf_get_current_task_btf();
+	struct files_struct *files = task->files;
+	struct fdtable *table = files ? files->fdt : NULL;
+	struct file **slots, *file = NULL;
 
-	if (fd >= BPF_CORE_READ(table, max_fds))
+	if (!table || fd >= table->max_fds)
 		return NULL;
+	slots = table->fd;
 	bpf_probe_read_kernel(&file, sizeof(file), &slots[fd]);
 	return file;
 }

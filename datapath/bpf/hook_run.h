@@ -11,14 +11,15 @@ static __always_inline bool name_known(const struct chq_point *point, const stru
 {
 	struct chq_name_key key = {.names = point->names};
 	const struct dentry *dentry = BPF_CORE_READ(path, dentry);
+	__u32 length = BPF_CORE_READ(dentry, d_name.len);
 
-	/* Where a mount begins the file is known by the mountpoint's name. */
-	if (!dentry || dentry == BPF_CORE_READ(path, mnt, mnt_root))
-		return dentry;
-	if (bpf_probe_read_kernel_str(key.name, sizeof(key.name),
-				      BPF_CORE_READ(dentry, d_name.name)) < 0)
+	if (length < CHQ_NAME_LENGTHS && point->lengths[length / 64] & 1ull << (length & 63) &&
+	    bpf_probe_read_kernel_str(key.name, sizeof(key.name),
+				      BPF_CORE_READ(dentry, d_name.name)) > 0 &&
+	    bpf_map_lookup_elem(&chq_names, &key))
 		return true;
-	return bpf_map_lookup_elem(&chq_names, &key);
+	/* Where a mount begins the file is known by the mountpoint's name. */
+	return dentry && dentry == BPF_CORE_READ(path, mnt, mnt_root);
 }
 
 static __always_inline bool fd_known(const struct chq_point *point, __u32 number, const __u64 *args,

@@ -25,6 +25,29 @@ struct fdtable {
 	struct file **fd;
 };
 
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
+/* The names that an inode has in memory. */
+struct inode___names {
+	struct hlist_head i_dentry;
+};
+
+struct dentry___alias {
+	union {
+		struct hlist_node d_alias;
+	} d_u;
+};
+
+struct address_space {
+	struct inode *host;
+};
+
 struct files_struct {
 	struct fdtable *fdt;
 };
@@ -109,12 +132,31 @@ struct pt_regs {
 		REGS_ARGS(regs, to);                \
 		(to)[3] = BPF_CORE_READ(regs, r10); \
 	})
-#define REGS_SYSCALL_NUMBER(regs) BPF_CORE_READ(regs, orig_ax)
-#define TASK_COMPAT		  2 /* thread_info.status: in a system call of 32 bits */
+/* The same from a typed pointer, without a call for each. */
+#define REGS_SYSCALL_NUMBER(regs) ((regs)->orig_ax)
+#define REGS_TYPED_ARGS(regs, to)      \
+	({                             \
+		(to)[0] = (regs)->di;  \
+		(to)[1] = (regs)->si;  \
+		(to)[2] = (regs)->dx;  \
+		(to)[3] = (regs)->r10; \
+		(to)[4] = (regs)->r8;  \
+		(to)[5] = (regs)->r9;  \
+	})
+#define TASK_COMPAT 2 /* thread_info.status: in a system call of 32 bits */
 #else
-#define REGS_SYSCALL_NUMBER(regs) BPF_CORE_READ(regs, syscallno)
-#define REGS_RESULT(regs)	  BPF_CORE_READ(regs, user_regs.regs[0])
-#define REGS_ARGS(regs, to)	  bpf_core_read(to, 6 * sizeof(*(to)), &(regs)->user_regs.regs)
+#define REGS_SYSCALL_NUMBER(regs) ((regs)->syscallno)
+#define REGS_TYPED_ARGS(regs, to)                    \
+	({                                           \
+		(to)[0] = (regs)->orig_x0;           \
+		(to)[1] = (regs)->user_regs.regs[1]; \
+		(to)[2] = (regs)->user_regs.regs[2]; \
+		(to)[3] = (regs)->user_regs.regs[3]; \
+		(to)[4] = (regs)->user_regs.regs[4]; \
+		(to)[5] = (regs)->user_regs.regs[5]; \
+	})
+#define REGS_RESULT(regs)   BPF_CORE_READ(regs, user_regs.regs[0])
+#define REGS_ARGS(regs, to) bpf_core_read(to, 6 * sizeof(*(to)), &(regs)->user_regs.regs)
 #define REGS_SYSCALL_ARGS(regs, to)                     \
 	({                                              \
 		REGS_ARGS(regs, to);                    \

@@ -20,6 +20,8 @@ NOTHING("fexit", try_fexit)
 NOTHING("kprobe.multi/", try_multi)
 NOTHING("kprobe", try_kprobe)
 NOTHING("raw_tp", try_raw_tp)
+NOTHING("tp_btf/sys_enter", try_syscall)
+NOTHING("tp_btf/mm_filemap_get_pages", try_filemap)
 NOTHING("tracepoint", try_tp)
 NOTHING("uprobe", try_uprobe)
 

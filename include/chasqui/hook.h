@@ -28,6 +28,7 @@
 #define CHQ_PREFIX_BYTES  252  /* of a Prefix value, and of what is compared with it */
 #define CHQ_POSTFIX_BYTES 128  /* the same of Postfix */
 #define CHQ_NAME_BYTES	  32 /* of a file's own name that chq_names compares; longer ones are cut */
+#define CHQ_NAME_LENGTHS  256  /* a name is shorter */
 #define CHQ_HOOK_BYTES	  9000 /* of a record's arguments together */
 #define CHQ_HOOK_SETS	  4096 /* filters with texts, at most */
 
@@ -106,6 +107,7 @@ struct chq_point {
 	/* System calls: which arguments are the descriptors (or CHQ_FD_RETURNED) of files to look
 	 * at. */
 	__u8 n_fds, fds[2], pad[5];
+	__u64 lengths[CHQ_NAME_LENGTHS / 64]; /* a bit for each length that one of the names has */
 };
 
 /* chq_syscalls, number | CHQ_SYSCALL_32 | CHQ_SYSCALL_EXIT -> point + 1; 0 = none. */

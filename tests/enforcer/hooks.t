@@ -64,3 +64,15 @@ during "cat $box/alpha.txt; (cat $box/file-99); exec cat $box/file-100"
 ok "a hundred policies: the last acts" ended "signal 9"
 ok "another too"                       tells "many-99 "
 ok "and others are left alone"         printed "in alpha.txt"
+
+# The page cache's own tracepoint: files on disks only, and not on every kernel.
+case $(stat -f -c %T "$built") in
+ext2/ext3 | xfs | btrfs)
+	old=$box by=filemap box=$(mktemp -d "$built/filemap.XXXXXX")
+	make_box
+	kills
+	rm -r "$box"
+	by=best box=$old
+	;;
+*) skip "filemap: reading is the end" "the build directory is not on a disk" ;;
+esac
