@@ -7,6 +7,11 @@ $(process_tests): %: %.o $(BUILD)/tests/unit/process_case.o $(call room,control/
 		$(addprefix $(BUILD)/control/enforcer/,hook_event.o process_tree.o process_program.o process_events.o)
 	$(CC) $(LDFLAGS) $^ $(OBSERVE_LIBS) -lcmocka -o $@
 
+quick-process: $(process_tests)
+	@for test in $(process_tests); do ./$$test || exit 1; done
+
+.PHONY: quick-process
+
 check-unit:: $(process_tests)
 	@for test in $(process_tests); do ./$$test || exit 1; done
 
