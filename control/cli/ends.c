@@ -13,7 +13,7 @@
 #define NAMESPACE_KEY	     "io.kubernetes.pod.namespace"
 #define NAMESPACE_LABELS_KEY "io.cilium.k8s.namespace.labels."
 
-enum end_kind { END_ADDRESS, END_ENDPOINT, END_LABELS, END_HOST, END_WORLD, END_REMOTE };
+enum end_kind { END_ADDRESS, END_ENDPOINT, END_LABELS, END_NODE, END_HOST, END_WORLD, END_REMOTE };
 
 /* What one name stands for. */
 struct learnt {
@@ -38,7 +38,8 @@ struct ends {
 	struct offline *offline;
 	struct learnt *learnt;
 	struct named *named;
-	size_t n_documented; /* endpoints of the documents; the others were added here */
+	/* of the documents; the others were added here */
+	size_t n_documented, n_documented_peers;
 };
 
 static int index_endpoints(struct ends *ends)
@@ -70,6 +71,7 @@ int ends_open(struct offline *offline, struct ends **ret)
 		return -ENOMEM;
 	ends->offline = offline;
 	ends->n_documented = offline->config->n_endpoints;
+	ends->n_documented_peers = offline->config->n_peers;
 	err = index_endpoints(ends);
 	if (err)
 		ends_free(ends);
@@ -234,6 +236,37 @@ static int learn_labels(struct ends *ends, struct learnt *learnt, bool reserved)
 	return offline_add(ends->offline, &labels, &learnt->ipv4, &learnt->ipv6);
 }
 
+/* A node is no endpoint: no policy selects it. Every one of them is a remote-node. */
+static int learn_node(struct ends *ends, struct learnt *learnt)
+{
+	struct labels labels = {};
+	int err = cut_labels(learnt, &labels.count);
+
+	if (err)
+		return err;
+	labels.list = learnt->labels;
+	learnt->kind = END_NODE;
+	return offline_add_node(ends->offline, &labels, &learnt->ipv4, &learnt->ipv6);
+}
+
+/* Whether a Peer is a remote node and nothing more. */
+static bool plain_node(const struct peer_gateway *peer)
+{
+	for (size_t i = 0; i < peer->labels.count; i++)
+		if (strcmp(peer->labels.list[i].source, "reserved") == 0 &&
+		    strcmp(peer->labels.list[i].key, "remote-node") != 0)
+			return false;
+	return peer->n_prefixes;
+}
+
+static bool has_plain_node(const struct ends *ends)
+{
+	for (size_t i = 0; i < ends->n_documented_peers; i++)
+		if (plain_node(&ends->offline->config->peers[i]))
+			return true;
+	return false;
+}
+
 static int learn_reserved(struct ends *ends, struct learnt *learnt)
 {
 	static const struct {
@@ -254,10 +287,13 @@ static int learn_reserved(struct ends *ends, struct learnt *learnt)
 			return 0;
 		}
 	}
-	if (strcmp(learnt->name, "reserved:remote-node") == 0 && ends->offline->config->n_peers) {
+	if (strcmp(learnt->name, "reserved:remote-node") == 0 && has_plain_node(ends)) {
 		learnt->kind = END_REMOTE;
 		return 0;
 	}
+	if (strcmp(learnt->name, "reserved:remote-node") == 0 ||
+	    strcmp(learnt->name, "reserved:kube-apiserver") == 0)
+		return learn_node(ends, learnt);
 	return learn_labels(ends, learnt, true);
 }
 
@@ -355,9 +391,10 @@ static int pick_remote(const struct ends *ends, bool ipv6, struct chq_addr *ret)
 	const struct config *config = ends->offline->config;
 	int err = -EAFNOSUPPORT;
 
-	for (size_t i = 0; err && i < config->n_peers; i++)
-		err = pick_address(config->peers[i].prefixes, config->peers[i].n_prefixes, ipv6,
-				   ret);
+	for (size_t i = 0; err && i < ends->n_documented_peers; i++)
+		if (plain_node(&config->peers[i]))
+			err = pick_address(config->peers[i].prefixes, config->peers[i].n_prefixes,
+					   ipv6, ret);
 	return err;
 }
 
@@ -373,6 +410,7 @@ static int find_address(const struct ends *ends, const struct learnt *learnt, bo
 	case END_ENDPOINT:
 		return pick_address(endpoint->prefixes, endpoint->n_prefixes, ipv6, ret);
 	case END_LABELS:
+	case END_NODE:
 		*ret = ipv6 ? learnt->ipv6 : learnt->ipv4;
 		return 0;
 	case END_WORLD:
@@ -417,7 +455,8 @@ int ends_family(const struct ends *ends, const char *name)
 	bool ipv4, ipv6;
 
 	HASH_FIND_STR(ends->learnt, name, learnt);
-	if (!learnt || learnt->kind == END_HOST || learnt->kind == END_LABELS)
+	if (!learnt || learnt->kind == END_HOST || learnt->kind == END_LABELS ||
+	    learnt->kind == END_NODE)
 		return 0;
 	if (learnt->kind == END_ADDRESS || learnt->kind == END_WORLD)
 		return learnt->family;

@@ -7,6 +7,8 @@
 #include "util/cleanup.h"
 
 #define ADDED_NAME "(labels)"
+/* Numbers of added nodes, for address_of(), begin above those of endpoints. */
+#define FIRST_NODE 0xf00000
 
 /* Numbers of ports: their order in the Gateway document. */
 static uint16_t port_number(void *data, const char *name)
@@ -107,10 +109,34 @@ int offline_add(struct offline *offline, const struct labels *labels, struct chq
 	return 0;
 }
 
+int offline_add_node(struct offline *offline, const struct labels *labels,
+		     struct chq_addr *ret_ipv4, struct chq_addr *ret_ipv6)
+{
+	struct config *config = offline->config;
+	struct chq_prefix *prefixes = calloc(2, sizeof(*prefixes));
+	struct peer_gateway *list = reallocarray(config->peers, config->n_peers + 1, sizeof(*list));
+
+	if (list)
+		config->peers = list;
+	if (!prefixes || !list) {
+		free(prefixes);
+		return -ENOMEM;
+	}
+	address_of(FIRST_NODE + config->n_peers, &prefixes[0], &prefixes[1]);
+	list[config->n_peers++] = (struct peer_gateway){
+		.name = ADDED_NAME, .labels = *labels, .prefixes = prefixes, .n_prefixes = 2};
+	*ret_ipv4 = prefixes[0].addr;
+	*ret_ipv6 = prefixes[1].addr;
+	return 0;
+}
+
 static void free_added(struct offline *offline)
 {
 	struct config *config = offline->config;
 
+	for (size_t i = 0; config && i < config->n_peers; i++)
+		if (strcmp(config->peers[i].name, ADDED_NAME) == 0)
+			free(config->peers[i].prefixes);
 	for (size_t i = 0; config && i < config->n_endpoints; i++)
 		if (strcmp(config->endpoints[i].name, ADDED_NAME) == 0)
 			free(config->endpoints[i].prefixes);

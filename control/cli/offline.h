@@ -29,6 +29,10 @@ int offline_compile(struct offline *offline, struct problems *problems);
 int offline_add(struct offline *offline, const struct labels *labels, struct chq_addr *ret_ipv4,
 		struct chq_addr *ret_ipv6);
 
+/* The same for another gateway, a remote node, which no policy selects. */
+int offline_add_node(struct offline *offline, const struct labels *labels,
+		     struct chq_addr *ret_ipv4, struct chq_addr *ret_ipv6);
+
 void offline_free(struct offline *offline);
 
 #endif

@@ -82,6 +82,21 @@ spec:
   endpointSelector: {matchLabels: {app: db}}
   enableDefaultDeny: {egress: false}
   egressDeny: [{toEntities: [remote-node]}]
+---
+apiVersion: cilium.io/v2
+kind: CiliumClusterwideNetworkPolicy
+metadata: {name: everybody}
+spec:
+  endpointSelector: {matchExpressions: [{key: app, operator: DoesNotExist}]}
+  ingress: [{}]
+E
+cat >"$place/40-api.yaml" <<'E'
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: api, namespace: shop}
+spec:
+  endpointSelector: {matchLabels: {app: web}}
+  ingress: [{fromEntities: [kube-apiserver], toPorts: [{ports: [{port: "6443"}]}]}]
 E
 explain() { chasqui policy explain -f "$place" "$@"; }
 json() { local path=$1; shift; explain "$@" -o json | jq -rc "$path"; }
@@ -121,6 +136,10 @@ ok "labels that a policy selects"       exits 1 explain --from 192.0.2.7 --to ap
 ok "the gateway itself"                 exits 1 explain --from reserved:host --to shop/web --dport 81
 ok "another gateway"                    exits 1 explain --from default/db --to reserved:remote-node --dport 81
 ok "what another gateway has"           exits 1 explain --from default/db --to 10.9.0.77 --dport 81
+ok "an API server is a remote node, too" exits 1 explain --from default/db --to reserved:kube-apiserver --dport 81
+ok "no node is selected by a policy for everybody" is allow json .ingress.verdict --from db --to reserved:kube-apiserver --dport 81 --direction ingress
+printf '{"from":"reserved:%s","to":"shop/web","dport":6443}\n' kube-apiserver remote-node >"$place/nodes"
+ok "the two are not one"                is "allow deny " eval 'explain --flows "$place/nodes" | jq -r .verdict | tr "\n" " "'
 ok "an entity that nobody is yet"       exits 0 explain --from reserved:health --to shop/web --dport 8080
 ok "a name of nobody"                   exits 2 explain --from shop/nobody --to shop/web --dport 80
 ok "two families"                       exits 2 explain --from 192.0.2.7 --to fd00::5 --dport 80
