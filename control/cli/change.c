@@ -11,6 +11,7 @@
 #include "cli/confirm.h"
 #include "kernel/datapath.h"
 #include "kernel/forwarding.h"
+#include "tunnel/tunnel.h"
 #include "util/cleanup.h"
 
 /* Words that ask the daemon to change something, and wait until it has. */
@@ -102,6 +103,16 @@ static int detach_hooks(const struct arguments *arguments)
 	return enforcer_detach(&options);
 }
 
+static int detach_tunnel(void)
+{
+	struct refusal refusal = {};
+	int err = tunnel_detach(&refusal);
+
+	if (err)
+		fprintf(stderr, "chasqui detach: %s\n", refusal.text);
+	return err;
+}
+
 /* Everything, and with no daemon needed: the pins say what is ours. */
 static int detach_all(const struct arguments *arguments)
 {
@@ -127,6 +138,8 @@ static int detach_all(const struct arguments *arguments)
 			strerror(-err));
 		return EXIT_REFUSED;
 	}
+	if (detach_tunnel() < 0)
+		return EXIT_REFUSED;
 	printf("nothing of chasqui is left in the kernel under %s; traffic is not judged any more%s\n",
 	       arguments->bpffs, stopped ? ", and not forwarded either" : "");
 	return EXIT_DONE;

@@ -147,8 +147,9 @@ int device_make_wireguard(struct netlink *nl, const char *name, struct refusal *
 	mnl_attr_nest_end(request, info);
 	err = netlink_ask(nl, request, NULL, NULL);
 	if (err == -EOPNOTSUPP)
-		return refuse(refusal, err,
-			      "this kernel has no WireGuard (backend: userspace does without)");
+		return refuse_plainly(
+			refusal, err,
+			"this kernel has no WireGuard (backend: userspace does without)");
 	if (err)
 		return refuse(refusal, err, "%s cannot be made: %s", name, words(nl));
 	return dress_named(nl, name, refusal);
@@ -179,7 +180,8 @@ int device_open_tun(struct netlink *nl, const char *name, int *ret_fd, struct re
 	if (!err)
 		err = attach_queue(name, &fd);
 	if (err == -EBUSY)
-		return refuse(refusal, err, "%s is held by a process that does not answer", name);
+		return refuse_plainly(refusal, err, "%s is held by a process that does not answer",
+				      name);
 	if (err)
 		return refuse(refusal, err, "TUN device %s (/dev/net/tun)", name);
 	if (!seen.ifindex)

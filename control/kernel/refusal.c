@@ -28,6 +28,16 @@ int refuse(struct refusal *refusal, int err, const char *format, ...)
 	return err;
 }
 
+int refuse_plainly(struct refusal *refusal, int err, const char *format, ...)
+{
+	va_list values;
+
+	va_start(values, format);
+	vsnprintf(refusal->text, sizeof(refusal->text), format, values);
+	va_end(values);
+	return err;
+}
+
 /* The last lines of a verifier's log say why; the rest is how it got there. */
 static const char *log_tail(const char *log)
 {

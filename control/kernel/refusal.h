@@ -13,6 +13,10 @@ struct refusal {
 int refuse(struct refusal *refusal, int err, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* The same without the error's words: the sentence says all of it. */
+int refuse_plainly(struct refusal *refusal, int err, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* The same for a program or map that the kernel would not take; `log` is the verifier's. */
 int refuse_load(struct refusal *refusal, int err, const char *what, const char *log);
 

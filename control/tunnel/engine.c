@@ -98,8 +98,9 @@ int engine_start(const char *name, int tun_fd, struct engine *ret, struct refusa
 		return refuse(refusal, err, PROGRAM " cannot be started");
 	err = wait_ready(pid);
 	if (err)
-		return refuse(refusal, err,
-			      PROGRAM " %s gave up at its start, and the log has its reason", name);
+		return refuse_plainly(
+			refusal, err,
+			PROGRAM " %s gave up at its start, and the log has its reason", name);
 	err = engine_find(name, ret);
 	return err ? refuse(refusal, err, PROGRAM " %s does not answer", name) : 0;
 }

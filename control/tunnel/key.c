@@ -72,18 +72,21 @@ int key_file_read(const char *path, bool secret, struct wg_key *ret, struct refu
 	if (fd < 0 || fstat(fd, &about) < 0)
 		return refuse(refusal, -errno, "%s", path);
 	if (!S_ISREG(about.st_mode))
-		return refuse(refusal, -EINVAL, "%s is no regular file, expected a key's", path);
+		return refuse_plainly(refusal, -EINVAL, "%s is no regular file, expected a key's",
+				      path);
 	if (secret && about.st_mode & (S_IRWXG | S_IRWXO))
-		return refuse(refusal, -EPERM,
-			      "%s has mode %04o, so others may read the key, expected 0600", path,
-			      about.st_mode & 07777);
+		return refuse_plainly(refusal, -EPERM,
+				      "%s has mode %04o, so others may read the key, expected 0600",
+				      path, about.st_mode & 07777);
 	length = read(fd, text, sizeof(text) - 1);
 	if (length < 0)
 		return refuse(refusal, -errno, "%s", path);
 	text[length] = '\0';
 	err = key_parse(text, ret);
 	sodium_memzero(text, sizeof(text));
-	return err ? refuse(refusal, err, "%s holds no key, expected 32 bytes in base64", path) : 0;
+	return err ? refuse_plainly(refusal, err, "%s holds no key, expected 32 bytes in base64",
+				    path)
+		   : 0;
 }
 
 static int make_directory(const char *path)

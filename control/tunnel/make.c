@@ -45,7 +45,7 @@ static int check_ours(struct tunnel_control *t, const char *name, struct refusal
 {
 	if (!t->seen.ifindex || (t->seen.ours && backend_of_kind(t->seen.kind)))
 		return 0;
-	return refuse(
+	return refuse_plainly(
 		refusal, -EEXIST,
 		"interface %s is there and was not made as a tunnel, expected a name of its own",
 		name);
@@ -101,7 +101,7 @@ static int wait_nobody(const char *name, struct refusal *refusal)
 		engine_forget(&other);
 		nanosleep(&moment, NULL);
 	}
-	return refuse(
+	return refuse_plainly(
 		refusal, -EEXIST,
 		"a WireGuard engine answers for %s, which is not here, expected a name of its own",
 		name);
@@ -113,7 +113,8 @@ static int start_engine(struct tunnel_control *t, struct refusal *refusal)
 	int fd, err;
 
 	if (tunnel_now_ms() < t->start_again_ms)
-		return refuse(refusal, -EAGAIN, "chasqui-wg %s is started again in a moment", name);
+		return refuse_plainly(refusal, -EAGAIN,
+				      "chasqui-wg %s is started again in a moment", name);
 	err = device_open_tun(t->nl, name, &fd, refusal);
 	if (!err)
 		err = engine_start(name, fd, &t->engine, refusal);

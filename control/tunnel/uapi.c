@@ -89,7 +89,7 @@ static int read_answer(int fd, struct uapi_answer *answer)
 static int refuse_engine(struct refusal *refusal, int err, const char *name)
 {
 	if (err == -ENOENT || err == -ECONNREFUSED)
-		return refuse(refusal, err, "no WireGuard engine answers for %s", name);
+		return refuse_plainly(refusal, err, "no WireGuard engine answers for %s", name);
 	return refuse(refusal, err, "the WireGuard engine of %s", name);
 }
 

@@ -104,9 +104,10 @@ static int add_peer(struct wish *wish, const struct peer_gateway *document,
 	if (err)
 		return refuse(refusal, err, "Peer %s: public key", document->name);
 	if (wg_key_equal(&peer->public_key, &wish->device.public_key))
-		return refuse(refusal, -EINVAL,
-			      "Peer %s has this gateway's own public key, expected the other's",
-			      document->name);
+		return refuse_plainly(
+			refusal, -EINVAL,
+			"Peer %s has this gateway's own public key, expected the other's",
+			document->name);
 	peer->keepalive_s = document->keepalive_s;
 	err = read_preshared_key(peer, document, places, refusal);
 	for (size_t i = 0; i < document->n_prefixes && !err; i++) {
