@@ -194,6 +194,13 @@ int device_open_tun(struct netlink *nl, const char *name, int *ret_fd, struct re
 	return 0;
 }
 
+int device_adopt(struct netlink *nl, unsigned ifindex, struct refusal *refusal)
+{
+	int err = dress(nl, ifindex);
+
+	return err ? refuse(refusal, err, "interface %u: %s", ifindex, words(nl)) : 0;
+}
+
 int device_delete(struct netlink *nl, unsigned ifindex, struct refusal *refusal)
 {
 	char buffer[REQUEST_BYTES];

@@ -36,6 +36,9 @@ int device_make_wireguard(struct netlink *nl, const char *name, struct refusal *
  */
 int device_open_tun(struct netlink *nl, const char *name, int *ret_fd, struct refusal *refusal);
 
+/* Writes our alias into a device that somebody else made. */
+int device_adopt(struct netlink *nl, unsigned ifindex, struct refusal *refusal);
+
 int device_delete(struct netlink *nl, unsigned ifindex, struct refusal *refusal);
 int device_set_up(struct netlink *nl, unsigned ifindex, bool up, struct refusal *refusal);
 int device_set_mtu(struct netlink *nl, unsigned ifindex, uint32_t mtu_bytes,

@@ -41,10 +41,28 @@ static const struct backend *backend_of_kind(const char *kind)
 	return strcmp(kind, backend_userspace.kind) == 0 ? &backend_userspace : NULL;
 }
 
+/* One that chasqui-wg@NAME.service has started for us: nobody has put its link up. */
+static int take_waiting(struct tunnel_control *t, const char *name, struct refusal *refusal)
+{
+	struct engine found;
+	int err;
+
+	if (t->seen.ours || t->seen.up || strcmp(t->seen.kind, KIND_TUN) != 0 ||
+	    engine_find(name, &found) < 0)
+		return 0;
+	engine_forget(&t->engine);
+	t->engine = found;
+	err = device_adopt(t->nl, t->seen.ifindex, refusal);
+	t->seen.ours = !err;
+	return err;
+}
+
 static int check_ours(struct tunnel_control *t, const char *name, struct refusal *refusal)
 {
-	if (!t->seen.ifindex || (t->seen.ours && backend_of_kind(t->seen.kind)))
-		return 0;
+	int err = t->seen.ifindex ? take_waiting(t, name, refusal) : 0;
+
+	if (err || !t->seen.ifindex || (t->seen.ours && backend_of_kind(t->seen.kind)))
+		return err;
 	return refuse_plainly(
 		refusal, -EEXIST,
 		"interface %s is there and was not made as a tunnel, expected a name of its own",

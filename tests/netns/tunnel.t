@@ -203,6 +203,18 @@ ip link del lima0
 ok "is resolved"                         eventually is 192.0.2.10:51820 peer_of address
 ok "and carries"                         eventually reaches web tcp 10.20.0.5 80
 
+# ---- an engine that its unit started, before the daemon ----
+
+gateway_down
+ip link del lima0
+eventually not engine_pid lima0
+chasqui-wg lima0
+pid=$(engine_pid lima0)
+gateway_up || exit 1
+ok "an engine that waits is taken"       eventually is up tunnel state
+ok "it is that one"                      is "$pid" engine_pid lima0
+ok "and carries"                         eventually reaches web tcp 10.20.0.5 80
+
 # ---- away with it ----
 
 lima_document; sed -i '/tunnel:/d' "$config/gateway.yaml"
