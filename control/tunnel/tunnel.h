@@ -38,7 +38,8 @@ int tunnel_apply(struct tunnel_control *tunnel, const struct config *config,
 		 struct refusal *refusal);
 void tunnel_end(struct tunnel_control *tunnel, bool keep);
 
-/* With no daemon: every tunnel device of this namespace that is ours, its engine, all our routes. */
+/* With no daemon: every tunnel device of this namespace that is ours, its engine, all our routes.
+ */
 int tunnel_detach(struct refusal *refusal);
 
 /* The checkpoint is on the device with this index (0: on none): its link may be up. */

@@ -7,7 +7,7 @@ wire = $(BUILD)/tests/lib/wire
 $(peer) $(wire): %: %.o
 	$(CC) $(LDFLAGS) $^ -o $@
 
-demo: all $(peer)
+demo: all $(peer) $(wire)
 	@BUILD=$(BUILD) scripts/demo-run
 
 check-lint:: $(skeletons) $(BUILD)/tests/bench/bench-forward-frames.skel.h \
