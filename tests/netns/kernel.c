@@ -145,6 +145,13 @@ static int look_up(const char *outer, const void *key, void *value)
 	return bpf_map_lookup_elem(inner_fd, key, value);
 }
 
+static int pinned_value(const char *map, const void *key, void *value)
+{
+	cleanup_close int fd = pin(map);
+
+	return bpf_map_lookup_elem(fd, key, value);
+}
+
 static chq_identity live_world(void)
 {
 	struct chq_entry entry;
@@ -422,6 +429,46 @@ static void own_addresses_are_brought_to_date(void **state)
 	install(datapath, generation, 2);
 	assert_int_equal(0, look_up("chq_hosts", &now[0], &entry));
 	assert_int_not_equal(0, look_up("chq_hosts", &now[1], &entry));
+	datapath_close(datapath);
+}
+
+/* What the checkpoint knows of the tunnel is there for the next daemon, too. */
+static void the_tunnel_is_told_and_stays(void **state)
+{
+	static const struct tunnel_state told = {
+		.ifindex = 7, .listen_port = 51820, .up = true, .any_peer = true};
+	struct datapath *datapath = open_with(4096);
+	struct generation *generation = small_generation(9);
+	struct encrypt_row row = {.value = {.tunnel_peer = 1}};
+	struct chq_addr peers[2];
+	struct tunnel_state found;
+	struct chq_cell cell;
+	uint32_t there;
+
+	(void)state;
+	addr_parse("192.0.2.10", &peers[0]);
+	addr_parse("2001:db8::10", &peers[1]);
+	prefix_parse("10.20.0.0/16", &row.key);
+	generation->encrypt = &row;
+	generation->n_encrypt = 1;
+	generation->secures = CHQ_SECURES_PEERS;
+	install(datapath, generation, 1);
+	datapath_tunnel_set(datapath, &told);
+	assert_int_equal(0, datapath_outer_addresses(datapath, peers, 2));
+	datapath_close(datapath);
+	datapath = open_with(4096);
+	found = datapath_tunnel(datapath);
+	assert_int_equal(told.ifindex, found.ifindex);
+	assert_int_equal(told.listen_port, found.listen_port);
+	assert_true(found.up && found.any_peer);
+	assert_int_equal(1, datapath_live(datapath));
+	assert_int_equal(0, pinned_value("chq_cell", &(uint32_t){0}, &cell));
+	assert_int_equal(CHQ_SECURES_PEERS, CHQ_LIVE_SECURES(cell.live));
+	assert_int_equal(0, pinned_value("chq_outer", &peers[0], &there));
+	assert_int_equal(0, pinned_value("chq_outer", &peers[1], &there));
+	assert_int_equal(0, datapath_outer_addresses(datapath, &peers[1], 1));
+	assert_int_not_equal(0, pinned_value("chq_outer", &peers[0], &there));
+	assert_int_equal(0, pinned_value("chq_outer", &peers[1], &there));
 	datapath_close(datapath);
 }
 
@@ -1107,6 +1154,7 @@ int main(int argc, char **argv)
 		WORLD(a_start_takes_over),
 		WORLD(nothing_is_left_behind),
 		WORLD(own_addresses_are_brought_to_date),
+		WORLD(the_tunnel_is_told_and_stays),
 		WORLD(news_are_heard),
 		WORLD(a_hand_can_attach),
 		WORLD(forwarding_is_a_switch),
