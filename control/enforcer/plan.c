@@ -71,7 +71,7 @@ static int refuse(const struct tracing_policy *policy, const struct enforcer_cal
 
 	snprintf(why, ENFORCER_WHY_BYTES, "TracingPolicy %s: %s cannot be served: %s%s%s",
 		 policy->name, enforcer_call_name(call, name, sizeof(name)), bpf,
-		 *guard ? "; fanotify: " : "", guard);
+		 *guard ? "; the guard: " : "", guard);
 	return -EOPNOTSUPP;
 }
 
