@@ -49,7 +49,7 @@ document gateway <<-END
 	spec: {}
 END
 cp "$top/policies/inca.yaml" "$config/"
-gateway_up
+gateway_up || eventually daemon_answers
 ok "it is there"                              is inca names
 ok "enabled"                                  is enabled of inca state
 ok "and enforcing"                            is enforce of inca mode
@@ -76,7 +76,7 @@ ok "cat reads"                                reads "the city is at 13.16 S 72.5
 ok "nothing is counted"                       is "$before" of inca monitored
 ok "both hold over a reload"                  chasqui reload
 ok "disabled"                                 is disabled of inca state
-gateway_down && gateway_up
+gateway_down; gateway_up || eventually daemon_answers
 ok "and over a restart"                       is "disabled monitor" of inca 'state + " " + .mode'
 ok "enable"                                   chasqui tracing enable inca
 ok "enforce"                                  chasqui tracing set-mode inca enforce
@@ -137,11 +137,11 @@ rm "$config/bad.yaml"
 gateway_down
 ok "with the daemon gone cat dies"            kills cat $secret
 ok "and another file is read"                 reads "nothing of interest" /other.txt
-gateway_up
+gateway_up || eventually daemon_answers
 ok "back again it still dies"                 kills cat $secret
 gateway_crashed
 ok "killed, it goes on too"                   kills cat $secret
-gateway_up
+gateway_up || eventually daemon_answers
 ok "and after"                                kills cat $secret
 
 # ---- taken out ----

@@ -29,7 +29,7 @@ document gateway <<-END
 	spec: {}
 END
 cp "$top/policies/protect-file.yaml" "$config/"
-gateway_up
+gateway_up || eventually daemon_answers
 ok "it is live"                       says protect-file chasqui tracing list
 ok "cat"                              denied cat $secret
 ok "by a hard link"                   denied cat /hard
