@@ -167,11 +167,11 @@ static int set_epoch(const struct process_programs *programs, uint64_t epoch)
 /* The constant lies alone in its section. */
 static int tell_epoch(struct process_programs *programs, uint64_t epoch)
 {
-	struct bpf_map *constants = bpf_object__find_map_by_name(programs->object, ".rodata");
+	struct bpf_map *constants = bpf_object__find_map_by_name(programs->object, ".rodata.epoch");
 
-	if (!constants || bpf_map__value_size(constants) < sizeof(epoch))
+	if (!constants || bpf_map__value_size(constants) != sizeof(epoch))
 		return -EINVAL;
-	return bpf_map__set_initial_value(constants, &epoch, bpf_map__value_size(constants));
+	return bpf_map__set_initial_value(constants, &epoch, sizeof(epoch));
 }
 
 /* The epoch that our load is to have: that of the maps that we take over, and one more. */

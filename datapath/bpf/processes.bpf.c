@@ -7,7 +7,7 @@
 #include "process_maps.h"
 
 /* The programs act while chq_proc_cell says this; the daemon sets it before it loads them. */
-const volatile __u64 chq_epoch = 0;
+const volatile __u64 chq_epoch SEC(".rodata.epoch") = 0;
 
 #define TEXT_BYTES 16384 /* where the last text of a record may begin, a power of two */
 
