@@ -228,10 +228,18 @@ static const struct field policy_fields[] = {
 	{"apiVersion", read_ignored},
 	{"kind", read_ignored},
 	{"metadata", read_ignored},
-	{"spec", read_spec, .need = FIELD_MUST},
+	{"spec", read_spec},
 	{"status"},
 	{},
 };
+
+/* No spec is an empty one: Kubernetes closes ingress of every pod of the namespace. */
+static void close_all(struct reader *rd, const struct node *document, struct policy *policy)
+{
+	policy->at = policy->subject.at = document->at;
+	selector_require(rd, &policy->subject, "k8s", NAMESPACE_KEY, REQUIRE_IN, policy->namespace);
+	policy->applies[CHQ_INGRESS] = policy->default_deny[CHQ_INGRESS] = true;
+}
 
 void read_network_policy(struct reader *rd, const struct node *document)
 {
@@ -246,6 +254,8 @@ void read_network_policy(struct reader *rd, const struct node *document)
 		policy.on_deny = meta.on_deny;
 	}
 	read_fields(rd, document, "NetworkPolicy", policy_fields, &policy);
+	if (!policy.at.line)
+		close_all(rd, document, &policy);
 	note_policy(rd, &policy, document->at);
 	place = READER_ADD(rd, rd->config->policies, rd->config->n_policies);
 	if (place)

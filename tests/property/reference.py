@@ -612,7 +612,7 @@ class KubernetesPolicy:
     """networking.k8s.io/v1 NetworkPolicy, as Kubernetes documents it."""
 
     def __init__(self, document):
-        spec = document["spec"]
+        spec = document.get("spec") or {}
         known(spec, "podSelector", "policyTypes", "ingress", "egress")
         self.namespace = document["metadata"].get("namespace") or "default"
         types = spec.get("policyTypes")
