@@ -19,7 +19,7 @@ storm = $(BUILD)/tests/enforcer/storm
 
 $(storm): tests/enforcer/storm.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -static $(LDFLAGS) $< -o $@
+	$(CC) $(CPPFLAGS) $(CFLAGS) -static $(LDFLAGS) $< -o $@
 
 watch = $(BUILD)/tests/enforcer/watch
 
@@ -27,5 +27,10 @@ $(watch): %: %.o $(call room,control/observe control/util) \
 		$(addprefix $(BUILD)/control/enforcer/,hook_event.o process_tree.o process_program.o process_events.o process_programs.o)
 	$(CC) $(LDFLAGS) $^ $(OBSERVE_LIBS) -lbpf -lelf -lz -o $@
 
-check-enforcer:: $(storm)
+threads = $(BUILD)/tests/enforcer/threads
+
+$(threads): %: %.o
+	$(CC) $(LDFLAGS) $^ -lpthread -o $@
+
+check-enforcer:: $(storm) $(threads)
 check-vm:: $(storm) $(watch)

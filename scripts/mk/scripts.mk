@@ -18,6 +18,10 @@ check-lint:: $(skeletons) $(BUILD)/tests/bench/bench-forward-frames.skel.h \
 check-netns:: all $(peer) $(wire)
 	BUILD=$(BUILD) prove -j2 --verbose --merge $(sort $(wildcard tests/netns/*.t))
 
+# Here, because rules of two colons run in the order in which they are read: the tools come first.
+check-enforcer:: all
+	BUILD=$(BUILD) prove --verbose --merge $(sort $(wildcard tests/enforcer/*.t))
+
 check-vm:: all $(peer) $(wire)
 	BUILD=$(BUILD) scripts/vm/check
 

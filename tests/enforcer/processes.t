@@ -92,6 +92,17 @@ ok "and others not"                          tells false field 'select(.process_
 ok "its control group"                       tells true nobody '.cgroup.path | startswith("/")'
 ok "its login"                               tells "$(cat /proc/self/loginuid 2>/dev/null || echo 4294967295)" nobody .auid
 
+# ---- threads ----
+threads=$built/tests/enforcer/threads
+"$threads" exec "$PWD/mytrue"
+by_thread() { field 'select((.process_exec // .process_exit).process.arguments == "by-a-thread") | keys[] | select(startswith("process"))' --binary mytrue | paste -sd' '; }
+ok "an execve by another thread"             tells "process_exec process_exit" by_thread
+ended() { field 'select(.process_exit.process.arguments == "'"$1"'") | .process_exit.status // 0' --binary threads | paste -sd' '; }
+"$threads" leave
+ok "the last thread ends the process"        tells 5 ended leave
+for _ in {1..20}; do "$threads" many; done
+ok "many at once end it once"                tells "0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0" ended many
+
 # ---- what ran before ----
 kill "$older"
 old() { field "select(.process_exit) | .process_exit.process | $1" --binary mysleep; }
