@@ -202,6 +202,18 @@ ok "an endpoint by name"                 says live chasqui reload
 ip link del lima0
 ok "is resolved"                         eventually is 192.0.2.10:51820 peer_of address
 ok "and carries"                         eventually reaches web tcp 10.20.0.5 80
+# cusco moves, and cannot say so: it has nothing to send.
+ip -n cusco addr del 192.0.2.10/24 dev eth0
+ip -n cusco addr add 192.0.2.11/24 dev eth0 && ip -n cusco route add default via 192.0.2.1
+sed 's/192.0.2.10/192.0.2.11/' /run/test/hosts >hosts.new && cat hosts.new >/run/test/hosts
+ok "a silent peer's name is asked again" eventually reaches web tcp 10.20.0.5 80
+ok "and it is found where it is"         eventually is 192.0.2.11:51820 peer_of address
+
+tunnel_more=", fwmark: 0x77, listenPort: 51900" lima_document
+ok "a mark and another port"             says live chasqui reload
+ok "the engine has the mark"             is 0x77 wg show lima0 fwmark
+ok "and the port"                        is 51900 wg show lima0 listen-port
+ok "and carries on"                      eventually reaches web tcp 10.20.0.5 80
 
 # ---- an engine that its unit started, before the daemon ----
 
