@@ -48,10 +48,11 @@ static int finish_checksum(const struct virtio_net_hdr *header, uint8_t *packet,
 static int open_segments(struct super *super, const struct virtio_net_hdr *header)
 {
 	uint32_t start = le16toh(header->csum_start), transport_bytes = super->udp ? 8 : 20;
+	uint32_t ip_bytes = super->packet[0] >> 4 == 6 ? 40 : (super->packet[0] & 15u) * 4;
 
 	super->transport_at = start;
 	super->segment_bytes = le16toh(header->gso_size);
-	if (start < 20 || start + transport_bytes > super->length || !super->segment_bytes)
+	if (start < ip_bytes || start + transport_bytes > super->length || !super->segment_bytes)
 		return -EBADMSG;
 	if (!super->udp) {
 		transport_bytes = (super->packet[start + TCP_OFFSET] >> 4) * 4u;
