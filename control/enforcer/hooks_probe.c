@@ -160,10 +160,13 @@ static int fits(const struct tracing_hook *hook, size_t call, enum hooks_back_en
 			       ? 0
 			       : cannot(why, "%s is not a function that fmod_ret changes", name);
 	case HOOKS_SYSCALL:
-		return syscall_serves(hook, name) ? 0
-						  : cannot(why, "no system call shows %s", name);
+		return syscall_serves(hook, name)
+			       ? 0
+			       : cannot(why, "system calls do not show %s, or what it returns",
+					name);
 	case HOOKS_FILEMAP:
-		return hook->kind == TRACING_KPROBE && strcmp(name, "security_file_permission") == 0
+		return hook->kind == TRACING_KPROBE && !hook->returns &&
+				       strcmp(name, "security_file_permission") == 0
 			       ? 0
 			       : cannot(why, "the page cache does not show %s", name);
 	case HOOKS_RAW_TRACEPOINT:

@@ -63,6 +63,7 @@ static const struct way ways[] = {
 	{"security_mmap_file", "mmap2", CHQ_AS_MMAP, 4, 0, false},
 	{"security_file_ioctl", "ioctl", CHQ_AS_FILE, 0, 0, false},
 	{"security_file_fcntl", "fcntl", CHQ_AS_FILE, 0, 0, false},
+	{"security_file_fcntl", "fcntl64", CHQ_AS_FILE, 0, 0, false},
 	{"security_file_lock", "flock", CHQ_AS_FILE, 0, 0, false},
 };
 
@@ -115,7 +116,7 @@ bool syscall_serves(const struct tracing_hook *hook, const char *call)
 		return false;
 	if (hook->syscall)
 		return is_number(seccomp_syscall_resolve_name(bare_name(call)));
-	for (size_t i = 0; i < WAYS; i++) {
+	for (size_t i = 0; i < WAYS && !hook->returns; i++) {
 		if (strcmp(ways[i].function, call) == 0)
 			return true;
 	}
@@ -167,6 +168,12 @@ static int need_program(struct plan *plan, const struct plan_program *program, b
 	return list_add(&plan->programs, &wanted) < 0 ? -ENOMEM : 0;
 }
 
+/* The oldest mmap(2) takes a pointer to its arguments; nobody's C library calls it. */
+static bool by_memory(uint32_t bits, const char *syscall)
+{
+	return bits == CHQ_SYSCALL_32 && strcmp(syscall, "mmap") == 0;
+}
+
 static int add_way(struct plan *plan, const struct way *way, uint32_t flags, uint32_t hook_number,
 		   const struct plan_program *program)
 {
@@ -182,7 +189,7 @@ static int add_way(struct plan *plan, const struct way *way, uint32_t flags, uin
 		int number = number_in(tables[i].arch, way->syscall);
 		int err;
 
-		if (!is_number(number))
+		if (!is_number(number) || by_memory(tables[i].bits, way->syscall))
 			continue;
 		err = point_of(plan, way->syscall, number | tables[i].bits | side, flags,
 			       &visit.point);

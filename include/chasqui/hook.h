@@ -80,7 +80,6 @@ enum chq_adapter {
 	CHQ_AS_FD_INSTALL, /* (fd, file): fd_install */
 	CHQ_AS_WITH_MASK,  /* (argument 0, `mask`): the file is there, and the mask is known */
 	CHQ_AS_LSM_MMAP,   /* lsm/mmap_file has one argument more than security_mmap_file */
-	CHQ_AS_BINPRM,	   /* (argument 2 of sched_process_exec): security_bprm_check */
 	CHQ_ADAPTERS
 };
 

@@ -4,8 +4,8 @@
 # Sourced by tests/enforcer/hooks.t and tests/vm/enforcer-hooks.t, after netns.sh: what every back
 # end has to do alike. Whatever is not about a file of the test's own asks for the test's own
 # pid namespace, so that nobody else's doings are told.
-box=/run/test/box
 namespace=$(stat -L -c %i /proc/self/ns/pid)
+box=/run/test/box$namespace	# no other test at the same time has a file of that name
 ours="matchNamespaces: [{namespace: Pid, operator: In, values: [\"$namespace\"]}]"
 by=best			# the back end
 
@@ -67,7 +67,7 @@ paths() {
 	fresh
 	policy equal "{matchArgs: [$(file Equal $box/alpha.txt)]}"
 	policy prefix "{matchArgs: [$(file Prefix $box/one/)]}"
-	policy postfix "{matchArgs: [$(file Postfix /box/beta.log)]}"
+	policy postfix "{matchArgs: [$(file Postfix "/box$namespace/beta.log")]}"
 	policy notequal "{matchArgs: [$(file Prefix $box/), $(file NotEqual $box/alpha.txt)]}"
 	policy notprefix "{matchArgs: [$(file Prefix $box/), $(file NotPrefix $box/one)]}"
 	policy notpostfix "{matchArgs: [$(file Prefix $box/), $(file NotPostfix .log)]}"

@@ -201,7 +201,8 @@ static void report(struct watch *watch, const struct config *config)
 	free(points);
 }
 
-static void run(char **command)
+/* The ring is emptied meanwhile: all of the machine's processes are told of in it. */
+static void run(struct watch *watch, char **command)
 {
 	int status = 0;
 	pid_t child = fork();
@@ -210,7 +211,10 @@ static void run(char **command)
 		execvp(*command, command);
 		_exit(127);
 	}
-	waitpid(child, &status, 0);
+	while (waitpid(child, &status, WNOHANG) == 0) {
+		process_programs_read(watch->programs, 1000, print_record, watch);
+		usleep(1000);
+	}
 	if (WIFSIGNALED(status))
 		fprintf(stderr, "ended: signal %d\n", WTERMSIG(status));
 	else
@@ -261,7 +265,7 @@ int main(int argc, char **argv)
 	if (!err)
 		err = spare(watch.hooks);
 	if (!err) {
-		run(argv + n + 1);
+		run(&watch, argv + n + 1);
 		report(&watch, config);
 	}
 	if (!getenv("HOOKS_KEEP"))

@@ -47,6 +47,13 @@ ok "what this kernel cannot show is refused"   grep "^refused: policy nowhere: t
 ok "and nothing is left of it"                 not test -e /sys/fs/bpf/enforcer/hooks/set-1
 
 fresh
+hook returned "  kprobes:
+  - {call: security_file_permission, syscall: false, return: true, returnArg: {index: 0, type: int},
+     args: [{index: 0, type: file}], selectors: [{matchArgs: [$(file Equal $box/alpha.txt)]}]}"
+under true
+ok "a return that cannot be waited for is refused" grep "^refused: policy returned: " told
+
+fresh
 hook unknown "  kprobes:
   - {call: security_no_such_thing, syscall: false, args: [{index: 0, type: file}]}"
 under true
