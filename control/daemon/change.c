@@ -59,10 +59,10 @@ static void on_compiled(void *data);
 
 static void change_free(struct change *change)
 {
+	enforcer_plan_free(change->plan);
 	if (change->config && change->config != change->daemon->live.config)
 		config_free(change->config);
 	generation_free(change->generation);
-	enforcer_plan_free(change->plan);
 	problems_free(&change->problems);
 	stage_free(&change->stage);
 	free(change->own.list);

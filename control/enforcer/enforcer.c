@@ -174,6 +174,7 @@ static int make_room(const struct tracing_policy *policy, struct enforcer_policy
 	ret->back_ends = calloc(policy->n_hooks + 1, sizeof(*ret->back_ends));
 	if (!ret->calls || !ret->back_ends)
 		return -ENOMEM;
+	ret->n_hooks = policy->n_hooks;
 	for (size_t h = 0; h < policy->n_hooks; h++) {
 		ret->back_ends[h] =
 			calloc(plan_calls(&policy->hooks[h]) + 1, sizeof(**ret->back_ends));
@@ -485,6 +486,8 @@ static int switch_policy(struct enforcer *enforcer, struct enforcer_policy *poli
 		err = hooks_set_mode(enforcer->hooks, name, enabled, mode);
 	if (!err && has_guard_call(policy)) {
 		err = guard_client_set(enforcer->guard, name, plan_guard_enabled(policy), mode);
+		if (err == -ENOTCONN) /* it is told when it is there again */
+			err = 0;
 		if (err && enforcer->hooks)
 			hooks_set_mode(enforcer->hooks, name, before.enabled, before.mode);
 		if (err)
@@ -601,8 +604,12 @@ static void watch_guard(struct enforcer *enforcer)
 	char why[ENFORCER_WHY_BYTES] = "";
 	struct place at;
 
-	if (there && !enforcer->guard_was_there)
+	if (there && !enforcer->guard_was_there) {
 		spare_tell(enforcer->hooks, enforcer->guard);
+		if (enforcer_wants_guard(enforcer) &&
+		    apply_guard(enforcer, enforcer->live, why, &at) < 0)
+			log_error("%s", why);
+	}
 	if (!there && enforcer_wants_guard(enforcer) && enforcer->ticks % GUARD_RETRY_S == 0) {
 		log_error("chasqui-guard is gone; it is started again");
 		if (apply_guard(enforcer, enforcer->live, why, &at) < 0)

@@ -51,6 +51,7 @@ struct enforcer_policy {
 	struct enforcer_call *calls;
 	size_t n_calls;
 	enum hooks_back_end **back_ends; /* by hook, then by call: what the calls say */
+	size_t n_hooks;			 /* so that it can be freed after its document */
 };
 
 /*

@@ -159,7 +159,7 @@ bool plan_guard_enabled(const struct enforcer_policy *policy)
 static void policy_free(struct enforcer_policy *policy)
 {
 	if (policy->back_ends)
-		for (size_t h = 0; h < policy->wish.policy->n_hooks; h++)
+		for (size_t h = 0; h < policy->n_hooks; h++)
 			free(policy->back_ends[h]);
 	free(policy->back_ends);
 	free(policy->calls);
