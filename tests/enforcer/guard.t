@@ -79,7 +79,7 @@ ok "Signal sends another one"           is 143 echo $?
 on_file one $secret '{action: Post}'
 apply
 ok "Post lets through"                  reads third $secret
-ok "and tells"                          says "one security_file_permission POST $secret 4" drive events 1
+ok "and tells"                          eventually says "one security_file_permission POST $secret 4" drive events 1
 on_file one $secret
 apply
 ok "monitor"                            drive set one on monitor
