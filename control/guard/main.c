@@ -90,7 +90,8 @@ static int supervise(const struct options *options, int group, int listener, boo
 		status = wait_for(worker, &told_to);
 		if (told_to || (WIFEXITED(status) && !WEXITSTATUS(status)))
 			return 0;
-		if (WIFEXITED(status) && !restarts && !inherited)
+		if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_CANNOT && !restarts &&
+		    !inherited)
 			return 1;
 		log_error("the worker ended (%s %d); the next one starts, nobody was let through",
 			  WIFSIGNALED(status) ? "signal" : "status",

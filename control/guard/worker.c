@@ -114,7 +114,7 @@ int worker_run(const struct options *options, int group, int listener, bool inhe
 	err = err ?: start_judge(&guard);
 	if (err) {
 		log_error("cannot guard: %s", strerror(-err));
-		return 1;
+		return WORKER_CANNOT;
 	}
 	mark(&guard);
 	inherit_notify("READY=1\nSTATUS=guarding\n", -1);

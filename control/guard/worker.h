@@ -6,6 +6,8 @@
 
 #include "guard/options.h"
 
+#define WORKER_CANNOT 2 /* it never guarded: what the program ends with then */
+
 /*
  * Guards until it hands over to a next one: what the program ends with. `inherited`: the group had
  * a worker before, whose unanswered questions are denied.
