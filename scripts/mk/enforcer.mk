@@ -7,7 +7,7 @@ hooks_tool = $(BUILD)/tests/enforcer/hooks
 $(hooks_tool): $(hooks_tool).o $(call room,control/enforcer control/policy control/util)
 	$(CC) $(LDFLAGS) $^ -lbpf -lelf -lz -ljansson $(policy_libs) -o $@
 
-check-vm:: $(hooks_tool)
+vm-tools: $(hooks_tool)
 
 check-enforcer:: $(hooks_tool)
 

@@ -18,6 +18,7 @@ $(BUILD)/tests/enforcer/guard-drive: $(BUILD)/tests/enforcer/guard-drive.o $(thi
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ -lyaml -ljansson -lxxhash -lseccomp -lcap-ng -lm $(LDLIBS) -o $@
 
 check-enforcer:: $(guard_tools)
+vm-tools: $(guard_tools)
 
 $(BUILD)/tests/enforcer/vectors: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/enforcer/vectors*.c))
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ -lpthread -o $@

@@ -33,4 +33,4 @@ $(threads): %: %.o
 	$(CC) $(LDFLAGS) $^ -lpthread -o $@
 
 check-enforcer:: $(storm) $(threads)
-check-vm:: $(storm) $(watch)
+vm-tools: $(storm) $(threads) $(watch)

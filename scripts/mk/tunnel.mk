@@ -41,7 +41,7 @@ quick-tunnel: $(tunnel_tests)
 check-netns:: $(BUILD)/chasqui-wg $(BUILD)/tests/tunnel/relay $(BUILD)/tests/tunnel/flood
 	BUILD=$(BUILD) prove -j3 --verbose --merge $(sort $(wildcard tests/tunnel/*.t))
 
-check-vm:: $(BUILD)/chasqui-wg $(BUILD)/tests/tunnel/flood $(BUILD)/tests/tunnel/test_confine
+vm-tools: $(BUILD)/chasqui-wg $(BUILD)/tests/tunnel/flood $(BUILD)/tests/tunnel/test_confine
 
 # Minutes; JSON lines and a table.
 bench-tunnel: $(BUILD)/chasqui-wg
