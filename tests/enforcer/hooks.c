@@ -251,6 +251,8 @@ int main(int argc, char **argv)
 	struct watch watch = {};
 	int n = 2, err = 0;
 
+	/* The command says things there, too: a line of ours is one piece. */
+	setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
 	if (argc < 2 || open_watch(&watch))
 		return 2;
 	if (strcmp(argv[1], "probe") == 0)
