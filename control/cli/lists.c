@@ -6,29 +6,8 @@
 #include <string.h>
 
 #include "chasqui/verdict.h"
+#include "cli/list.h"
 #include "cli/table.h"
-
-/* A list of the daemon's, as it came or as a table. */
-static int show_list(const struct arguments *arguments, const char *path,
-		     const struct column *columns)
-{
-	struct question question = {.method = "GET", .path = path};
-	json_t *rows;
-	int outcome = ask(arguments, &question, &rows);
-
-	if (outcome != EXIT_DONE)
-		return outcome;
-	if (wants_json(arguments)) {
-		print_json(rows);
-		return EXIT_DONE;
-	}
-	if (json_array_size(rows) == 0)
-		fprintf(stderr, "none\n");
-	else if (table_print(columns, rows) < 0)
-		outcome = EXIT_REFUSED;
-	json_decref(rows);
-	return outcome;
-}
 
 int endpoint_list(const struct arguments *arguments)
 {

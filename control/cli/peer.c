@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cli/confirm.h"
-#include "cli/table.h"
+#include "cli/list.h"
 #include "util/cleanup.h"
 
 /* Peer documents without an editor. The daemon reads what comes of it as it reads any other. */
@@ -136,20 +136,6 @@ int peer_list(const struct arguments *arguments)
 		{"PEER", "name", false},	 {"PUBLIC KEY", "publicKey", false},
 		{"ENDPOINT", "endpoint", false}, {"PREFIXES", "prefixes", false},
 		{"LABELS", "labels", false},	 {}};
-	struct question question = {.method = "GET", .path = "/v1/peers"};
-	json_t *rows;
-	int outcome = ask(arguments, &question, &rows);
 
-	if (outcome != EXIT_DONE)
-		return outcome;
-	if (wants_json(arguments)) {
-		print_json(rows);
-		return EXIT_DONE;
-	}
-	if (json_array_size(rows) == 0)
-		fprintf(stderr, "none\n");
-	else if (table_print(columns, rows) < 0)
-		outcome = EXIT_REFUSED;
-	json_decref(rows);
-	return outcome;
+	return show_list(arguments, "/v1/peers", columns);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/list.h"
 #include "cli/table.h"
 #include "cli/tracing.h"
 #include "util/cleanup.h"
@@ -241,18 +242,6 @@ int tracing_back_ends(const struct arguments *arguments)
 		{"WHY NOT", "why", false},
 		{},
 	};
-	struct question question = {.method = "GET", .path = "/v1/tracing/back-ends"};
-	json_t *rows;
-	int outcome = ask(arguments, &question, &rows);
 
-	if (outcome != EXIT_DONE)
-		return outcome;
-	if (wants_json(arguments)) {
-		print_json(rows);
-		return EXIT_DONE;
-	}
-	if (table_print(columns, rows) < 0)
-		outcome = EXIT_REFUSED;
-	json_decref(rows);
-	return outcome;
+	return show_list(arguments, "/v1/tracing/back-ends", columns);
 }

@@ -240,7 +240,8 @@ static int choose_all(struct hooks *hooks, const struct hooks_policy *policy,
 		if (!back_ends[i])
 			return -ENOMEM;
 		for (size_t call = 0; call < hook_calls(hook); call++) {
-			int err = hooks_choose(hooks, hook, call, why, &back_ends[i][call]);
+			int err = hooks_choose(hooks, policy->policy, hook, call, why,
+					       &back_ends[i][call]);
 
 			if (err == -ENOENT && hook->may_be_missing)
 				back_ends[i][call] = HOOKS_NONE;

@@ -76,9 +76,10 @@ const struct hooks_probe *hooks_probe(struct hooks *hooks);
 int hooks_can(struct hooks *hooks, const struct tracing_hook *hook, size_t call,
 	      enum hooks_back_end back_end, char why[HOOKS_WHY_BYTES]);
 
-/* The best of those that can: first those that deny when `deny`, else by the order above. */
-int hooks_choose(struct hooks *hooks, const struct tracing_hook *hook, size_t call,
-		 char why[HOOKS_WHY_BYTES], enum hooks_back_end *ret);
+/* The best of those that can, by the order above; a policy may have ruled out kprobe.multi. */
+int hooks_choose(struct hooks *hooks, const struct tracing_policy *policy,
+		 const struct tracing_hook *hook, size_t call, char why[HOOKS_WHY_BYTES],
+		 enum hooks_back_end *ret);
 
 /* What a back end cannot stop, in words for status: of a hook of that name. Never NULL. */
 const char *hooks_limits(enum hooks_back_end back_end, const struct tracing_hook *hook,

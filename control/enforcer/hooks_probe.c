@@ -259,8 +259,11 @@ int hooks_can(struct hooks *hooks, const struct tracing_hook *hook, size_t call,
 
 #define MANY_SYSCALLS 8 /* from here on one program for all is better than one for each */
 
-static bool skips(const struct tracing_hook *hook, enum hooks_back_end back_end)
+static bool skips(const struct tracing_policy *policy, const struct tracing_hook *hook,
+		  enum hooks_back_end back_end)
 {
+	if (back_end == HOOKS_KPROBE_MULTI && policy->no_multi)
+		return true;
 	if (back_end == HOOKS_FILEMAP)
 		return true; /* only as asked for: it sees less than system calls do */
 	if (hook->kind == TRACING_KPROBE && hook->syscall && hook->n_calls > MANY_SYSCALLS)
@@ -268,15 +271,16 @@ static bool skips(const struct tracing_hook *hook, enum hooks_back_end back_end)
 	return false;
 }
 
-int hooks_choose(struct hooks *hooks, const struct tracing_hook *hook, size_t call,
-		 char why[HOOKS_WHY_BYTES], enum hooks_back_end *ret)
+int hooks_choose(struct hooks *hooks, const struct tracing_policy *policy,
+		 const struct tracing_hook *hook, size_t call, char why[HOOKS_WHY_BYTES],
+		 enum hooks_back_end *ret)
 {
 	char words[HOOKS_WHY_BYTES] = "nothing on this kernel shows it",
 	     missing[HOOKS_WHY_BYTES] = "";
 	int err;
 
 	for (int i = 0; i < HOOKS_BACK_END_MAX; i++) {
-		if (skips(hook, i) || fits(hook, call, i, NULL))
+		if (skips(policy, hook, i) || fits(hook, call, i, NULL))
 			continue;
 		err = hooks_can(hooks, hook, call, i, words);
 		if (err == -ENOENT)

@@ -75,14 +75,15 @@ static int refuse(const struct tracing_policy *policy, const struct enforcer_cal
 	return -EOPNOTSUPP;
 }
 
-static int choose_bpf(struct hooks *hooks, const char *no_hooks, struct enforcer_call *call,
+static int choose_bpf(struct hooks *hooks, const char *no_hooks,
+		      const struct tracing_policy *policy, struct enforcer_call *call,
 		      char why[HOOKS_WHY_BYTES])
 {
 	int err = -EOPNOTSUPP;
 
 	call->back_end = HOOKS_NONE;
 	if (hooks)
-		err = hooks_choose(hooks, call->hook, call->call, why, &call->back_end);
+		err = hooks_choose(hooks, policy, call->hook, call->call, why, &call->back_end);
 	else
 		snprintf(why, HOOKS_WHY_BYTES, "%s", no_hooks);
 	if (err)
@@ -133,7 +134,7 @@ int plan_call(struct hooks *hooks, const char *no_hooks, const struct enforcer_w
 	      struct enforcer_call *call, char why[ENFORCER_WHY_BYTES])
 {
 	char bpf[HOOKS_WHY_BYTES] = "", guard[GUARD_WHY_BYTES] = "";
-	int err = choose_bpf(hooks, no_hooks, call, bpf);
+	int err = choose_bpf(hooks, no_hooks, wish->policy, call, bpf);
 	bool can = guard_can(wish->policy, call->hook_number, call->call, guard) == 0;
 
 	call->guard = can && (err || wants_guard(call));

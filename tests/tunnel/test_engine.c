@@ -285,7 +285,8 @@ static void replays_change_nothing(void **state)
 	assert_int_not_equal(0, device_of(B)->dropped[DROP_REPLAYED]);
 }
 
-/* Every bit of every message, one after the other: nothing comes of it. */
+/* Every bit of every message, one after the other, from there and elsewhere: nothing comes of it.
+ */
 static void spoiled_messages_change_nothing(void **state)
 {
 	struct endpoint before, after;
@@ -302,6 +303,7 @@ static void spoiled_messages_change_nothing(void **state)
 
 			bad.bytes[bit / 8] ^= 1u << bit % 8;
 			world_pass(&bad);
+			world_pass_from_elsewhere(&bad);
 		}
 		world_run();
 	}

@@ -170,15 +170,29 @@ static bool turn(struct end *end)
 	return moved;
 }
 
-void world_pass(const struct seen *seen)
+static void pass_by(int wire, const struct seen *seen)
 {
-	struct end *from = &world.ends[seen->from], *to = &world.ends[!seen->from];
+	struct end *to = &world.ends[!seen->from];
 	struct sockaddr_in there = {.sin_family = AF_INET,
 				    .sin_port = htons(to->device.port),
 				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
-	assert_int_equal(seen->length, sendto(from->wire, seen->bytes, seen->length, 0,
+	assert_int_equal(seen->length, sendto(wire, seen->bytes, seen->length, 0,
 					      (struct sockaddr *)&there, sizeof(there)));
+}
+
+void world_pass(const struct seen *seen)
+{
+	pass_by(world.ends[seen->from].wire, seen);
+}
+
+void world_pass_from_elsewhere(const struct seen *seen)
+{
+	int wire = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_true(wire >= 0);
+	pass_by(wire, seen);
+	close(wire);
 }
 
 /* What is sent to where `to` is believed to be has come from the other. */

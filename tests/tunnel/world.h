@@ -65,6 +65,9 @@ void world_say_bytes(int from, const uint8_t *packet, size_t length);
 /* What passes the wire again, or for the first time if it was cut. */
 void world_pass(const struct seen *seen);
 
+/* The same from an address that is nobody's. */
+void world_pass_from_elsewhere(const struct seen *seen);
+
 /* How many messages of this type have left this end. */
 int world_count(int from, int type);
 
