@@ -52,6 +52,7 @@ ok "everything goes through it"          eventually pings a 198.51.100.9 1 1
 ok "and IPv6"                            pings a 2001:db8:9::9
 ok "the engine's own packets do not: they are marked" is 0xca6c wg show wga fwmark
 ok "wg-quick down again"                 quick down
+ok "and nothing of it is left"           eventually not ip -n a link show wga
 
 # ---- what it hears of from who starts it ----
 
@@ -59,7 +60,7 @@ said() {
 	local pid
 	LOG_LEVEL=$1 nsenter --net=/run/netns/a -- "$ours" -f wga 2>said & pid=$!
 	eventually wg show wga >/dev/null 2>&1
-	LOG_LEVEL=$1 nsenter --net=/run/netns/a -- "$ours" -f wga 2>said2
+	LOG_LEVEL=$1 timeout 20 nsenter --net=/run/netns/a -- "$ours" -f wga 2>said2
 	kill $pid; wait $pid 2>/dev/null
 	cat said said2
 }
