@@ -88,7 +88,7 @@ under_load() {
 			}
 		}
 	N
-	nsenter --net=/run/netns/b -- "$flood" 127.0.0.1 2 "$(key b)" 20000 60 >/dev/null & flooder=$!
+	nsenter --net=/run/netns/b -- "$flood" 127.0.0.1 2 "$(key b)" 5000 60 >/dev/null & flooder=$!
 	sleep 1
 	on a wg set wga peer "$(key b)" remove; befriend
 	ok "$name: a handshake under load" there a 192.168.241.2
