@@ -266,9 +266,7 @@ static const struct labels *cidr_labels(struct compiler *c, const struct chq_pre
 	struct labels *labels = arena_array(c->keep, struct labels, 1);
 	char text[PREFIX_TEXT_BYTES];
 
-	prefix_print(prefix, text);
-	for (char *colon = text; (colon = strchr(colon, ':'));)
-		*colon = '-';
+	prefix_print_label(prefix, text);
 	labels->list = arena_array(c->keep, struct label, 2);
 	labels->count = 2;
 	labels->list[0] = (struct label){"cidr", arena_text(c->keep, text, strlen(text)), ""};

@@ -3,6 +3,8 @@
 
 #include <xxhash.h>
 
+#include "util/addr.h"
+
 /*
  * Which label sets each selector matches, by sets of sets: every label is found
  * under its source and under "any", with its value and without, so that a
@@ -19,6 +21,8 @@ struct dictionary {
 	struct token *list;
 	uint32_t count, room;
 	struct index index;
+	bool wider[129];	/* lengths of the prefixes that selectors name by cidr: labels */
+	bool names_prefixes;	/* there are any */
 	uint32_t *stamp, round; /* by label set: in which round it was seen */
 	uint32_t *found, n_found;
 };
@@ -50,24 +54,54 @@ static const struct token *find_token(const struct dictionary *dictionary, const
 	return number == INDEX_NONE ? &empty : &dictionary->list[number];
 }
 
+static struct token *make_token(struct dictionary *dictionary, const struct token *token)
+{
+	uint64_t hash = hash_token(token);
+	uint32_t number = index_find(&dictionary->index, hash, same_token, dictionary, token);
+
+	if (number == INDEX_NONE) {
+		number = dictionary->count++;
+		GROW(dictionary->c, dictionary->list, number, dictionary->room);
+		dictionary->list[number] = *token;
+		index_keep(&dictionary->index, hash, number);
+	}
+	return &dictionary->list[number];
+}
+
 /* Sets come one after the other, so a list stays sorted, and twice the same is seen at its end. */
 static void post(struct dictionary *dictionary, const char *source, const char *key,
 		 const char *value, uint32_t set)
 {
 	struct token token = {.source = source, .key = key, .value = value};
-	uint64_t hash = hash_token(&token);
-	uint32_t number = index_find(&dictionary->index, hash, same_token, dictionary, &token);
-	struct numbers *sets;
+	struct numbers *sets = &make_token(dictionary, &token)->sets;
 
-	if (number == INDEX_NONE) {
-		number = dictionary->count++;
-		GROW(dictionary->c, dictionary->list, number, dictionary->room);
-		dictionary->list[number] = token;
-		index_keep(&dictionary->index, hash, number);
-	}
-	sets = &dictionary->list[number].sets;
 	if (!sets->count || sets->list[sets->count - 1] != set)
 		numbers_add(dictionary->c->scratch, sets, set);
+}
+
+/* A prefix is found under those around it, too: cidr:10.0.0.0/8 selects cidr:10.1.0.0/16. */
+static void post_wider(struct dictionary *dictionary, const struct label *label, uint32_t set)
+{
+	char text[PREFIX_TEXT_BYTES];
+	struct chq_prefix prefix;
+	unsigned least;
+
+	if (strcmp(label->source, "cidr") != 0 || prefix_parse_label(label->key, &prefix) < 0)
+		return;
+	least = addr_is_ipv4(&prefix.addr) ? 96 : 0;
+	for (unsigned length = prefix.length_bits; length-- > least;) {
+		const char *key;
+
+		prefix.length_bits = length;
+		prefix_mask(&prefix);
+		if (!dictionary->wider[length])
+			continue;
+		key = find_token(dictionary, "cidr", prefix_print_label(&prefix, text), NULL)->key;
+		if (!key)
+			continue;
+		post(dictionary, "cidr", key, label->value, set);
+		post(dictionary, "cidr", key, NULL, set);
+	}
 }
 
 static void post_label(struct dictionary *dictionary, const struct label *label, uint32_t set)
@@ -76,6 +110,24 @@ static void post_label(struct dictionary *dictionary, const struct label *label,
 	post(dictionary, label->source, label->key, NULL, set);
 	post(dictionary, "any", label->key, label->value, set);
 	post(dictionary, "any", label->key, NULL, set);
+	if (dictionary->names_prefixes)
+		post_wider(dictionary, label, set);
+}
+
+/* The prefixes that selectors ask for, so that only those are looked for around a label's. */
+static void note_prefixes(struct dictionary *dictionary, const struct selector *selector)
+{
+	struct chq_prefix prefix;
+
+	for (size_t i = 0; i < selector->count; i++) {
+		struct token token = {.source = "cidr", .key = selector->list[i].key};
+
+		if (strcmp(selector->list[i].source, "cidr") != 0 ||
+		    prefix_parse_label(token.key, &prefix) < 0)
+			continue;
+		make_token(dictionary, &token);
+		dictionary->names_prefixes = dictionary->wider[prefix.length_bits] = true;
+	}
 }
 
 static bool in_scope(enum scope scope, enum category category)
@@ -233,6 +285,8 @@ int selectors_match(struct compiler *c)
 
 	c->seen = arena_array(c->scratch, bool, c->n_label_sets);
 	c->room = arena_array(c->scratch, uint32_t, c->n_label_sets);
+	for (uint32_t i = 0; i < c->n_selectors; i++)
+		note_prefixes(&dictionary, c->selectors[i].selector);
 	for (uint32_t s = 0; s < c->n_label_sets; s++)
 		for (size_t l = 0; l < c->label_sets[s].labels->count; l++)
 			post_label(&dictionary, &c->label_sets[s].labels->list[l], s);

@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <yaml.h>
 
+#include "policy/yaml.h"
 #include "util/cleanup.h"
 
 #define DOCUMENTS_MOST 1000000
@@ -16,6 +17,7 @@
 struct splitting {
 	const char *text;
 	size_t bytes;
+	size_t first; /* byte where the text starts, behind an editor's mark */
 	struct documents found;
 	unsigned depth;
 	bool key_next;	   /* the next scalar at this depth is a key */
@@ -93,7 +95,7 @@ static int start_document(struct splitting *at, const yaml_event_t *event)
 
 	if (found->count >= DOCUMENTS_MOST)
 		return -E2BIG;
-	start = found->count ? byte_of_line(at, event->start_mark.line) : 0;
+	start = found->count ? byte_of_line(at, event->start_mark.line) : at->first;
 	list = realloc(found->list, (found->count + 1) * sizeof(*list));
 	if (!list)
 		return -ENOMEM;
@@ -264,9 +266,12 @@ int documents_split(const char *text, size_t bytes, struct documents *ret,
 	int err;
 
 	snprintf(refusal, DOCUMENTS_REFUSAL_BYTES, "too many documents, or out of memory");
+	if (bytes >= strlen(UTF8_MARK) && memcmp(text, UTF8_MARK, strlen(UTF8_MARK)) == 0)
+		at.first = strlen(UTF8_MARK);
 	if (!yaml_parser_initialize(&parser))
 		return -ENOMEM;
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text, bytes);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text + at.first,
+				     bytes - at.first);
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
 	err = split(&at, &parser);
 	yaml_parser_delete(&parser);

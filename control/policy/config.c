@@ -107,9 +107,23 @@ static int reader_open(struct reader *rd, const char *directory, struct problems
 	return 0;
 }
 
+/* An editor's byte order mark is no part of the text; its place in line 1 would count. */
+static size_t drop_mark(char *text, size_t length_bytes)
+{
+	size_t mark_bytes = strlen(UTF8_MARK);
+
+	if (length_bytes < mark_bytes || memcmp(text, UTF8_MARK, mark_bytes) != 0)
+		return length_bytes;
+	memmove(text, text + mark_bytes, length_bytes - mark_bytes + 1);
+	return length_bytes - mark_bytes;
+}
+
 static void read_source(struct reader *rd, const char *path, char *text, size_t length_bytes)
 {
-	unsigned file = add_source(rd, path, text, length_bytes);
+	unsigned file;
+
+	length_bytes = drop_mark(text, length_bytes);
+	file = add_source(rd, path, text, length_bytes);
 
 	if (!rd->out_of_memory)
 		yaml_read(rd, file, text, length_bytes, read_document);

@@ -19,6 +19,8 @@ static const struct {
 	{"networking.k8s.io/v1", "NetworkPolicy", read_network_policy},
 	{"v1", "Namespace", read_namespace},
 	{"cilium.io/v1alpha1", "TracingPolicy", read_tracing_policy},
+	{"v1", "List",
+	 .refused = "not read: write each of its items as a document, with --- before it"},
 	{"cilium.io/v1alpha1", "TracingPolicyNamespaced",
 	 .refused = "not served: processes here have no namespace, write kind TracingPolicy"},
 };

@@ -178,6 +178,12 @@ void read_interface(struct reader *rd, const struct node *node, void *ret)
 		*(const char **)ret = keep(rd, text);
 }
 
+/* 010 is 8 to whoever reads YAML 1.1, and 10 to a person. */
+static bool is_octal(const char *text)
+{
+	return text[0] == '0' && text[1] && !text[strspn(text, "0123456789")];
+}
+
 bool read_number(struct reader *rd, const struct node *node, const char *what, uint32_t least,
 		 uint32_t most, uint32_t *ret)
 {
@@ -187,6 +193,12 @@ bool read_number(struct reader *rd, const struct node *node, const char *what, u
 
 	if (!text)
 		return false;
+	if (is_octal(text)) {
+		problem_at(rd, node->at,
+			   "%s is \"%.64s\", which others read as octal, expected no 0 in front",
+			   what, text);
+		return false;
+	}
 	digits = strspn(text, "0123456789");
 	for (size_t i = 0; i < digits && number <= UINT32_MAX; i++)
 		number = number * 10 + (text[i] - '0');
@@ -285,30 +297,12 @@ bool read_duration(struct reader *rd, const struct node *node, double least_s, d
 	return true;
 }
 
-/* Clears what lies beyond the length, as Cilium and Kubernetes read prefixes. */
-static int parse_and_mask(const char *text, struct chq_prefix *ret)
-{
-	const char *slash = strchr(text, '/');
-	char address[ADDR_TEXT_BYTES];
-	struct chq_prefix prefix;
-	int error = prefix_parse(text, ret);
-
-	if (error != -ERANGE)
-		return error;
-	snprintf(address, sizeof(address), "%.*s", (int)(slash - text), text);
-	if (addr_parse(address, &prefix.addr) < 0)
-		return -EINVAL;
-	prefix.length_bits = strtoul(slash + 1, NULL, 10) + (addr_is_ipv4(&prefix.addr) ? 96 : 0);
-	prefix_mask(&prefix);
-	*ret = prefix;
-	return 0;
-}
-
 bool parse_prefix_text(const char *text, enum prefix_style style, struct chq_prefix *ret,
 		       const char **expected)
 {
 	bool slash = strchr(text, '/');
-	int error = style == PREFIX_STRICT ? prefix_parse(text, ret) : parse_and_mask(text, ret);
+	int error =
+		style == PREFIX_STRICT ? prefix_parse(text, ret) : prefix_parse_masked(text, ret);
 
 	if (style == PREFIX_ADDRESS && (error || slash))
 		*expected = "an address such as 10.0.0.5 or fd00::5";

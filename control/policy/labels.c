@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "policy/reader.h"
+#include "util/addr.h"
 
 static bool all_of(const char *text, size_t length, const char *others)
 {
@@ -20,15 +21,42 @@ static bool valid_label_name(const char *text, size_t length)
 	       isalnum((unsigned char)text[length - 1]) && all_of(text, length, "-_.");
 }
 
-/* Kubernetes' qualified name; the sources that addresses have may hold a prefix's text. */
-bool valid_label_key(const char *key)
+static bool is_mark(char c)
 {
-	const char *slash = strrchr(key, '/');
+	return c == '-' || c == '.';
+}
+
+/* RFC 1123: parts of small letters, digits and inner hyphens, with dots between them. */
+static bool valid_subdomain(const char *text, size_t length)
+{
+	if (!length || length > 253 || is_mark(text[0]) || is_mark(text[length - 1]))
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (!is_mark(text[i]) && !islower((unsigned char)text[i]) &&
+		    !isdigit((unsigned char)text[i]))
+			return false;
+		if (text[i] == '.' && (is_mark(text[i - 1]) || is_mark(text[i + 1])))
+			return false;
+	}
+	return true;
+}
+
+/* Kubernetes' qualified name. */
+static bool valid_qualified_name(const char *key)
+{
+	const char *slash = strchr(key, '/');
 
 	if (!slash)
 		return valid_label_name(key, strlen(key));
-	return slash > key && slash - key <= 253 && isalnum((unsigned char)key[0]) &&
-	       all_of(key, slash - key, "-._/") && valid_label_name(slash + 1, strlen(slash + 1));
+	return valid_subdomain(key, slash - key) && valid_label_name(slash + 1, strlen(slash + 1));
+}
+
+bool valid_label_key(const char *source, const char *key)
+{
+	struct chq_prefix prefix;
+
+	return valid_qualified_name(key) ||
+	       (strcmp(source, "cidr") == 0 && prefix_parse_label(key, &prefix) == 0);
 }
 
 bool valid_label_value(const char *value)
@@ -92,7 +120,7 @@ static bool read_label(struct reader *rd, const struct node *key, const char *so
 	if (!node_is_null(key->value) && !(value = text_of(rd, key->value, "a label's value")))
 		return false;
 	split_source(rd, key->text, source, &ret->source, &ret->key);
-	if (!valid_label_key(ret->key)) {
+	if (!valid_label_key(ret->source, ret->key)) {
 		problem_at(
 			rd, key->at,
 			"\"%.64s\" is no label key, expected [source:][prefix/]name of letters, digits, - _ .",

@@ -93,6 +93,20 @@ static bool is_number(const char *text)
 	return *text && !text[strspn(text, "0123456789")];
 }
 
+/* 0x50, 0b1 and 8e1 are numbers to who reads the YAML, and would be names to us. */
+static bool is_odd_number(const struct node *node)
+{
+	const char *text = node->text;
+	char *end;
+
+	if (!node->plain || !isdigit((unsigned char)*text) || is_number(text))
+		return false;
+	if (text[0] == '0' && text[1] && strchr("bo", text[1]))
+		return !text[2 + strspn(text + 2, "01234567")];
+	strtod(text, &end);
+	return !*end;
+}
+
 /* A number, 0 for all of them, or a name. */
 static bool read_port(struct reader *rd, const struct node *node, uint32_t least,
 		      struct port_rule *ret)
@@ -102,6 +116,13 @@ static bool read_port(struct reader *rd, const struct node *node, uint32_t least
 
 	if (!text)
 		return false;
+	if (is_odd_number(node)) {
+		problem_at(
+			rd, node->at,
+			"port %.64s is an odd way to write a number, expected digits alone, or a name in quotes",
+			text);
+		return false;
+	}
 	if (!is_number(text) && *text != '-')
 		return read_port_name(rd, node, &ret->name);
 	if (!read_number(rd, node, "a port", least, UINT16_MAX, &number))
@@ -163,19 +184,6 @@ static bool read_end_port(struct reader *rd, const struct node *node, struct por
 	return true;
 }
 
-/* What Cilium takes for 8 and a person for 10 is neither here. */
-static bool octal(struct reader *rd, const struct node *node)
-{
-	if (node->kind != NODE_SCALAR || node->text[0] != '0' || !node->text[1] ||
-	    !is_number(node->text))
-		return false;
-	problem_at(
-		rd, node->at,
-		"port \"%.64s\" begins with 0, which Cilium reads as octal, expected a plain number",
-		node->text);
-	return true;
-}
-
 static bool read_cilium_port(struct reader *rd, const struct node *node, struct port_rule *ret)
 {
 	struct port_rule port = {.protocols = PORT_ANY, .at = node->at};
@@ -196,7 +204,7 @@ static bool read_cilium_port(struct reader *rd, const struct node *node, struct 
 				"a port of toPorts has no \"port\", expected a number or a name (\"0\" is all)");
 			return false;
 		}
-		if (octal(rd, nodes.port) || !read_port(rd, nodes.port, 0, &port) ||
+		if (!read_port(rd, nodes.port, 0, &port) ||
 		    (nodes.end && !read_end_port(rd, nodes.end, &port)))
 			return false;
 	}

@@ -152,7 +152,7 @@ void refuse_namespace(struct reader *rd, const struct metadata *meta, const char
 /* Labels and selectors. */
 #define NAMESPACE_KEY	     "io.kubernetes.pod.namespace"
 #define NAMESPACE_LABELS_KEY "io.cilium.k8s.namespace.labels."
-bool valid_label_key(const char *key);
+bool valid_label_key(const char *source, const char *key);
 bool valid_label_value(const char *value);
 void read_labels(struct reader *rd, const struct node *node, const char *source,
 		 struct labels *ret);

@@ -189,6 +189,11 @@ static void note_group_use(struct reader *rd, const struct cidr_nodes *nodes,
 		use.name = text_of(rd, nodes->group, "cidrGroupRef");
 		if (!use.name)
 			return;
+		if (!*use.name) {
+			problem_at(rd, nodes->group->at,
+				   "cidrGroupRef is empty, expected a CiliumCIDRGroup's name");
+			return;
+		}
 		use.name = keep(rd, use.name);
 	} else if (!read_selector(rd, nodes->selector, "cidrGroupSelector", &group_keys,
 				  &use.selector)) {
@@ -281,10 +286,31 @@ static void read_to_requires(struct reader *rd, const struct node *node, void *r
 	read_requires(rd, node, "toRequires");
 }
 
+#define NEEDS_AUTH "mutual authentication is not part of this version"
+
+static void read_mode(struct reader *rd, const struct node *node, void *ret)
+{
+	*(const char **)ret = text_of(rd, node, "mode");
+}
+
+static const struct field authentication_fields[] = {{"mode", read_mode, .need = FIELD_MUST}, {}};
+
+/* `mode: disabled` asks for none, which is what everybody has. */
+static void read_authentication(struct reader *rd, const struct node *node, void *ret)
+{
+	const struct rule_reading *reading = ret;
+	const char *mode = NULL;
+
+	if (reading->context->deny)
+		problem_at(rd, node->at, "\"authentication\" is not served: a deny rule has none");
+	else if (read_fields(rd, node, "authentication", authentication_fields, &mode) &&
+		 strcmp(mode, "disabled") != 0)
+		problem_at(rd, node->at, "\"authentication\" is not served: %s", NEEDS_AUTH);
+}
+
 #define NEEDS_DNS      "it needs DNS names, which this version does not read"
 #define NEEDS_SERVICES "it needs services, which a gateway does not know"
 #define NEEDS_CLOUD    "it needs a cloud provider's groups, which a gateway does not know"
-#define NEEDS_AUTH     "mutual authentication is not part of this version"
 
 static const struct field ingress_fields[] = {
 	{"fromEndpoints", read_endpoints_fromEndpoints},
@@ -296,7 +322,7 @@ static const struct field ingress_fields[] = {
 	{"toPorts", keep_node, offsetof(struct rule_reading, ports)},
 	{"icmps", keep_node, offsetof(struct rule_reading, icmps)},
 	{"fromGroups", .refused = NEEDS_CLOUD},
-	{"authentication", .refused = NEEDS_AUTH},
+	{"authentication", read_authentication},
 	{},
 };
 
@@ -312,7 +338,7 @@ static const struct field egress_fields[] = {
 	{"toFQDNs", .refused = NEEDS_DNS},
 	{"toServices", .refused = NEEDS_SERVICES},
 	{"toGroups", .refused = NEEDS_CLOUD},
-	{"authentication", .refused = NEEDS_AUTH},
+	{"authentication", read_authentication},
 	{},
 };
 

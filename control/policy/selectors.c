@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "policy/reader.h"
+#include "util/addr.h"
 
 static const struct word operators[] = {
 	{"In", REQUIRE_IN},
@@ -154,6 +155,32 @@ struct selector_reading {
 	struct selector selector;
 };
 
+/* Cilium's older ways to write reserved:host, which it still reads: reserved.host and $host. */
+static void read_old_reserved(const char *text, struct requirement *ret)
+{
+	const char *key = NULL;
+
+	if (*text == '$')
+		key = text + 1;
+	else if (!strchr(text, ':') && strncmp(text, "reserved.", 9) == 0)
+		key = text + 9;
+	if (!key)
+		return;
+	ret->source = "reserved";
+	ret->key = key;
+}
+
+/* Text of a prefix in one way only, so that its key is found among labels. */
+static const char *settle_prefix(struct reader *rd, const struct requirement *req)
+{
+	char text[PREFIX_TEXT_BYTES];
+	struct chq_prefix prefix;
+
+	if (strcmp(req->source, "cidr") != 0 || prefix_parse_label(req->key, &prefix) < 0)
+		return req->key;
+	return keep(rd, prefix_print_label(&prefix, text));
+}
+
 /* The key of a requirement, checked and in the words of labels. */
 static bool read_key(struct reader *rd, const struct node *node, const struct key_style *style,
 		     struct requirement *ret)
@@ -167,17 +194,16 @@ static bool read_key(struct reader *rd, const struct node *node, const struct ke
 	ret->key = text;
 	if (style->sources)
 		split_source(rd, text, style->source, &ret->source, &ret->key);
-	if (style->sources && !strchr(text, ':') && strncmp(text, "reserved.", 9) == 0) {
-		ret->source = "reserved"; /* Cilium's older way to write reserved:host */
-		ret->key = text + 9;
-	}
-	if (!valid_label_key(ret->key)) {
+	if (style->sources)
+		read_old_reserved(text, ret);
+	if (!valid_label_key(ret->source, ret->key)) {
 		problem_at(
 			rd, node->at,
 			"\"%.64s\" is no label key, expected %s[prefix/]name of letters, digits, - _ .",
 			text, style->sources ? "[source:]" : "");
 		return false;
 	}
+	ret->key = settle_prefix(rd, ret);
 	obstack_grow(kept, style->prefix, strlen(style->prefix));
 	obstack_grow0(kept, ret->key, strlen(ret->key));
 	key = obstack_finish(kept);

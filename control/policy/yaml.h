@@ -7,6 +7,9 @@
 
 #include "policy/source.h"
 
+/* What some editors put before a text in UTF-8; no part of it. */
+#define UTF8_MARK "\xef\xbb\xbf"
+
 enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAP };
 
 /*

@@ -76,6 +76,49 @@ int prefix_parse(const char *text, struct chq_prefix *ret)
 	return 0;
 }
 
+int prefix_parse_masked(const char *text, struct chq_prefix *ret)
+{
+	const char *slash = strchr(text, '/');
+	char address[ADDR_TEXT_BYTES];
+	struct chq_prefix prefix = {};
+	int error = prefix_parse(text, ret);
+
+	if (error != -ERANGE)
+		return error;
+	snprintf(address, sizeof(address), "%.*s", (int)(slash - text), text);
+	if (addr_parse(address, &prefix.addr) < 0)
+		return -EINVAL;
+	prefix.length_bits = strtoul(slash + 1, NULL, 10) + (addr_is_ipv4(&prefix.addr) ? 96 : 0);
+	prefix_mask(&prefix);
+	*ret = prefix;
+	return 0;
+}
+
+static void swap_letters(char *text, char from, char to)
+{
+	for (; *text; text++)
+		if (*text == from)
+			*text = to;
+}
+
+int prefix_parse_label(const char *key, struct chq_prefix *ret)
+{
+	char text[PREFIX_TEXT_BYTES];
+
+	if (strlen(key) >= sizeof(text) || !strchr(key, '/') || strchr(key, ':'))
+		return -EINVAL;
+	strcpy(text, key);
+	swap_letters(text, '-', ':');
+	return prefix_parse_masked(text, ret);
+}
+
+char *prefix_print_label(const struct chq_prefix *prefix, char *text)
+{
+	prefix_print(prefix, text);
+	swap_letters(text, ':', '-');
+	return text;
+}
+
 char *addr_print(const struct chq_addr *addr, char *text)
 {
 	if (addr_is_ipv4(addr))

@@ -19,6 +19,16 @@ int addr_parse(const char *text, struct chq_addr *ret);
  */
 int prefix_parse(const char *text, struct chq_prefix *ret);
 
+/* The same, with the bits beyond the length cleared, as Cilium and Kubernetes read prefixes. */
+int prefix_parse_masked(const char *text, struct chq_prefix *ret);
+
+/*
+ * The key of a label cidr:PREFIX, in which a - stands for each colon; printed at most
+ * PREFIX_TEXT_BYTES. Cilium's 0 before a first - or behind a last one reads as the same.
+ */
+int prefix_parse_label(const char *key, struct chq_prefix *ret);
+char *prefix_print_label(const struct chq_prefix *prefix, char *text);
+
 /* Both write at most the sizes above, with the closing 0, and return `text`. */
 char *addr_print(const struct chq_addr *addr, char *text);
 char *prefix_print(const struct chq_prefix *prefix, char *text);

@@ -84,13 +84,31 @@ class Verdict:
 # ---------------------------------------------------------------- labels
 
 def label_key(text, source):
-    """`source:key`, `reserved.key` or `key` -> (source, key)."""
+    """`source:key`, `reserved.key`, `$key` or `key` -> (source, key)."""
+    if source == "any" and text.startswith("$"):
+        return "reserved", text[1:]
     if ":" not in text and source == "any" and text.startswith("reserved."):
         return "reserved", text[len("reserved."):]
     if ":" in text:
         prefix, key = text.split(":", 1)
         return prefix or source, key
     return source, text
+
+
+def label_prefix(key):
+    """The prefix of a label cidr:PREFIX, or None; a - stands for each colon."""
+    try:
+        return ipaddress.ip_network(key.replace("-", ":"), strict=False) if "/" in key else None
+    except ValueError:
+        return None
+
+
+def inside(key, wide):
+    """A prefix has the key of each prefix around it."""
+    inner, outer = label_prefix(key), label_prefix(wide)
+    if not inner or not outer or inner.version != outer.version:
+        return key == wide
+    return inner.subnet_of(outer)
 
 
 class Requirement:
@@ -100,6 +118,9 @@ class Requirement:
         self.construct = construct
 
     def values_in(self, labels):
+        if self.source == "cidr":
+            return [value for (source, key), value in labels.items()
+                    if source == "cidr" and inside(key, self.key)]
         return [value for (source, key), value in labels.items()
                 if key == self.key and self.source in ("any", source)]
 
@@ -191,9 +212,15 @@ class Thing:
         return Thing(self.kind, self.labels, address, self.named_ports, self.audit, self.name)
 
 
-def world_at(address):
+def world_at(address, named):
+    """Besides its family: the longest prefix around it that a rule names, if it is not all."""
     family = "world-ipv4" if address.version == 4 else "world-ipv6"
-    return Thing("world", {("reserved", family): ""}, address)
+    labels = {("reserved", family): ""}
+    around = [prefix for prefix in named if address in prefix and prefix.prefixlen]
+    if around:
+        longest = max(around, key=lambda prefix: prefix.prefixlen)
+        labels["cidr", str(longest).replace(":", "-")] = ""
+    return Thing("world", labels, address)
 
 
 # ---------------------------------------------------------------- peers
@@ -471,7 +498,7 @@ class CiliumRule:
     FIELDS = ("endpointSelector", "nodeSelector", "ingress", "egress", "ingressDeny",
               "egressDeny", "enableDefaultDeny", "labels", "description", "log")
     PEERS = ("Endpoints", "CIDR", "CIDRSet", "Entities", "Nodes", "Requires")
-    UNSERVED = ("toFQDNs", "toServices", "authentication", "fromGroups", "toGroups")
+    UNSERVED = ("toFQDNs", "toServices", "fromGroups", "toGroups")
 
     def __init__(self, world, document, spec):
         known(spec, *self.FIELDS)
@@ -503,10 +530,10 @@ class CiliumRule:
             return Selector(self.spec["nodeSelector"])
         subject = Selector(self.spec["endpointSelector"])
         if self.namespace:
-            # A namespaced policy always applies to its own namespace, whatever it says.
+            # A namespaced policy always applies to its own namespace, whatever matchLabels say.
             subject.requirements = [
                 r for r in subject.requirements
-                if not (r.operator == "In" and r.source == "k8s" and r.key == NAMESPACE)]
+                if not (r.construct == "matchLabels" and (r.source, r.key) == ("k8s", NAMESPACE))]
             subject.require(NAMESPACE, "In", [self.namespace], "k8s")
         return subject
 
@@ -528,7 +555,10 @@ class CiliumRule:
         for field in self.UNSERVED:
             if entry.get(field):
                 raise Refused(field)
-        known(entry, "toPorts", "icmps", *(word + peer for peer in self.PEERS), *self.UNSERVED)
+        if (entry.get("authentication") or {"mode": "disabled"}) != {"mode": "disabled"}:
+            raise Refused("authentication")
+        known(entry, "toPorts", "icmps", "authentication",
+              *(word + peer for peer in self.PEERS), *self.UNSERVED)
         given = [peer for peer in self.PEERS if entry.get(word + peer) is not None]
         if entry.get(word + "Requires"):
             raise Refused(word + "Requires")
@@ -702,6 +732,7 @@ class World:
         self.host = Thing("host", {**self.read_labels(self.gateway), ("reserved", "host"): ""})
         self.places = self.read_places()
         self.policies = self.read_policies()
+        self.named = self.read_named()
         self.things = {}
 
     @staticmethod
@@ -767,6 +798,12 @@ class World:
         policies += [KubernetesPolicy(d).policy for d in self.by_kind.get("NetworkPolicy", [])]
         return policies
 
+    def read_named(self):
+        """The prefixes that rules speak of, excepts among them."""
+        peers = [peer for policy in self.policies for rule in policy.rules
+                 for peer in rule.peers or [] if isinstance(peer, CidrPeers)]
+        return {prefix for peer in peers for prefix in (peer.prefix, *peer.excepts)}
+
     def thing(self, address):
         """Whose address it is."""
         if address not in self.things:
@@ -781,7 +818,7 @@ class World:
         for prefix, thing in self.places:
             if address in prefix and (not best or prefix.prefixlen > best[0].prefixlen):
                 best = prefix, thing
-        return best[1].at(address) if best else world_at(address)
+        return best[1].at(address) if best else world_at(address, self.named)
 
     # ------------------------------------------------------------ the verdict
 
