@@ -54,19 +54,44 @@ static json_t *rule_as_json(const struct rule_ref *rule)
 }
 
 /* All rules that give the verdict, and apart from them the policies that close by default. */
-static void add_rules(json_t *side, const struct generation *generation, uint32_t origin)
+static json_t *origin_as_json(const struct generation *generation, uint32_t origin)
 {
-	json_t *rules = json_array(), *closing = json_array();
+	json_t *rules = json_array(), *closing = json_array(), *object;
 	const struct rule_ref *rule;
+	json_int_t more = 0;
 
-	for (size_t i = 0; (rule = rule_at(generation, origin, i)); i++)
-		json_array_append_new(rule->default_deny ? closing : rules, rule_as_json(rule));
-	if (json_array_size(rules))
-		json_object_set(side, "rule", json_array_get(rules, 0));
+	for (size_t i = 0; (rule = rule_at(generation, origin, i)); i++) {
+		if (!rule->default_deny)
+			json_array_append_new(rules, rule_as_json(rule));
+		else if (json_array_size(closing) < ANSWER_CLOSING_MOST)
+			json_array_append_new(closing, rule_as_json(rule));
+		else
+			more++;
+	}
+	object = json_object();
+	json_object_set(object, "rule",
+			json_array_size(rules) ? json_array_get(rules, 0) : json_null());
+	json_object_set_new(object, "rules", rules);
+	json_object_set_new(object, "closedBy", closing);
+	if (more)
+		json_object_set_new(object, "closedByMore", json_integer(more));
+	return object;
+}
+
+static void add_rules(json_t *side, const struct answer *answer, uint32_t origin)
+{
+	json_t **kept = answer->told && origin < answer->generation->n_origins
+				? &answer->told[origin]
+				: NULL;
+	json_t *object = kept ? *kept : NULL;
+
+	if (!object)
+		object = origin_as_json(answer->generation, origin);
+	json_object_update(side, object);
+	if (kept)
+		*kept = object;
 	else
-		json_object_set_new(side, "rule", json_null());
-	json_object_set_new(side, "rules", rules);
-	json_object_set_new(side, "closedBy", closing);
+		json_decref(object);
 }
 
 /* Whether policies have a say about this end in this direction at all. */
@@ -110,7 +135,7 @@ static json_t *side_as_json(const struct answer *answer, const struct chq_decisi
 			 enforced(answer, subject), "reason", reason_name(decision->reason), "text",
 			 reason_sentence(decision->reason), "class",
 			 (json_int_t)subject->entry->subject);
-	add_rules(side, answer->generation, decision->origin);
+	add_rules(side, answer, decision->origin);
 	if (advice)
 		json_object_set_new(side, "wouldAllow", json_string(advice));
 	return side;
@@ -149,7 +174,9 @@ static json_t *end_as_json(const struct answer *answer, const struct end *end)
 				   (json_int_t)end->entry->peer, "labels",
 				   labels_of(answer->generation, end->entry->identity));
 
-	if (end->has_addr)
+	if (end->made_up)
+		json_object_set_new(object, "madeUp", json_true());
+	else if (end->has_addr)
 		json_object_set_new(object, "address", json_string(addr_print(&end->addr, addr)));
 	return object;
 }
@@ -176,7 +203,9 @@ static void print_end(const struct answer *answer, const char *word, const struc
 		generation_identity(answer->generation, end->entry->identity);
 	char addr[ADDR_TEXT_BYTES] = "the gateway itself";
 
-	if (end->has_addr)
+	if (end->made_up)
+		strcpy(addr, "nobody but these labels");
+	else if (end->has_addr)
 		addr_print(&end->addr, addr);
 	printf("%-8s %s (%s), identity %u, subject class %u, peer class %u\n", word, end->name,
 	       addr, end->entry->identity, end->entry->subject, end->entry->peer);
@@ -192,11 +221,18 @@ static void print_end(const struct answer *answer, const char *word, const struc
 static void print_rules(const struct answer *answer, uint32_t origin)
 {
 	const struct rule_ref *rule;
+	size_t closing = 0;
 
-	for (size_t i = 0; (rule = rule_at(answer->generation, origin, i)); i++)
-		printf("         %s %s%s%s, %s:%u%s\n", rule->kind, rule->namespace,
-		       *rule->namespace ? "/" : "", rule->name, rule->file, rule->line,
-		       rule->default_deny ? " (closes what none of its rules allows)" : "");
+	for (size_t i = 0; (rule = rule_at(answer->generation, origin, i)); i++) {
+		closing += rule->default_deny;
+		if (closing <= ANSWER_CLOSING_MOST)
+			printf("         %s %s%s%s, %s:%u%s\n", rule->kind, rule->namespace,
+			       *rule->namespace ? "/" : "", rule->name, rule->file, rule->line,
+			       rule->default_deny ? " (closes what none of its rules allows)" : "");
+	}
+	if (closing > ANSWER_CLOSING_MOST)
+		printf("         and %zu more policies that close it\n",
+		       closing - ANSWER_CLOSING_MOST);
 }
 
 static void print_side(const struct answer *answer, const char *word,

@@ -220,12 +220,36 @@ int ends_somebody_with(const struct ends *ends, const char *labels, char **ret)
 	return asprintf(ret, "%s/%s", found->namespace, found->name) < 0 ? -ENOMEM : 0;
 }
 
+/* The identities that have a name of their own; a slip in one would be a label like any other. */
+static bool is_reserved(const char *key)
+{
+	static const char *const names[] = {"host",	      "world",	"world-ipv4", "world-ipv6",
+					    "unmanaged",      "health", "init",	      "remote-node",
+					    "kube-apiserver", "ingress"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(names[i], key) == 0)
+			return true;
+	return false;
+}
+
+static bool reserved_right(const struct labels *labels)
+{
+	for (size_t i = 0; i < labels->count; i++)
+		if (strcmp(labels->list[i].source, "reserved") == 0 &&
+		    !is_reserved(labels->list[i].key))
+			return false;
+	return true;
+}
+
 static int learn_labels(struct ends *ends, struct learnt *learnt, bool reserved)
 {
 	struct labels labels = {};
 	int err = cut_labels(learnt, &labels.count);
 
 	labels.list = learnt->labels;
+	if (!err && !reserved_right(&labels))
+		err = -EDOM;
 	if (!err && !reserved)
 		err = add_namespace(ends, learnt, &labels);
 	if (err)
@@ -326,6 +350,24 @@ static int learn(struct ends *ends, struct learnt *learnt)
 	return learn_endpoint(ends, learnt);
 }
 
+static void refuse_name(const char *name, int err, char refusal[ENDS_REFUSAL_BYTES])
+{
+	if (err == -ENOENT)
+		snprintf(
+			refusal, ENDS_REFUSAL_BYTES,
+			"\"%.100s\": no such endpoint%s, and no address, labels (a=b) or reserved:NAME",
+			name, strchr(name, '/') ? "" : " in namespace default");
+	else if (err == -EDOM)
+		snprintf(
+			refusal, ENDS_REFUSAL_BYTES,
+			"\"%.60s\" names no reserved identity: host, world, world-ipv4, world-ipv6, unmanaged, health, init, remote-node, kube-apiserver, ingress",
+			name);
+	else
+		snprintf(refusal, ENDS_REFUSAL_BYTES,
+			 "\"%.100s\" is no address, NAMESPACE/NAME, labels (a=b) or reserved:NAME",
+			 name);
+}
+
 int ends_learn(struct ends *ends, const char *name, char refusal[ENDS_REFUSAL_BYTES])
 {
 	struct learnt *learnt;
@@ -341,12 +383,7 @@ int ends_learn(struct ends *ends, const char *name, char refusal[ENDS_REFUSAL_BY
 	learnt->text = strdup(name);
 	err = learnt->name && learnt->text ? learn(ends, learnt) : -ENOMEM;
 	if (err) {
-		snprintf(
-			refusal, ENDS_REFUSAL_BYTES,
-			err == -ENOENT
-				? "\"%.100s\": no such endpoint, and no address, labels (a=b) or reserved:NAME"
-				: "\"%.100s\" is no address, NAMESPACE/NAME, labels (a=b) or reserved:NAME",
-			name);
+		refuse_name(name, err, refusal);
 		learnt_free(learnt);
 		return err;
 	}
@@ -441,6 +478,7 @@ int ends_find(const struct ends *ends, const char *name, bool ipv6, struct end *
 	if (err)
 		return err;
 	end.has_addr = true;
+	end.made_up = learnt->kind == END_LABELS || learnt->kind == END_NODE;
 	end.entry = generation_entry(generation, &end.addr);
 	if (learnt->kind == END_ENDPOINT || learnt->kind == END_LABELS)
 		end.endpoint = &ends->offline->config->endpoints[learnt->endpoint];

@@ -18,6 +18,7 @@ struct end {
 	const struct chq_entry *entry;
 	struct chq_addr addr;
 	bool has_addr;			 /* the gateway itself has none here */
+	bool made_up;			 /* nobody but these labels; the address stands for them */
 	const struct endpoint *endpoint; /* NULL: none */
 };
 

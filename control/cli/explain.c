@@ -12,6 +12,7 @@
 #include "cli/answer.h"
 #include "cli/ends.h"
 #include "cli/live.h"
+#include "util/addr.h"
 #include "util/cleanup.h"
 
 enum { EXPLAIN_ALLOW = 0, EXPLAIN_DENY = 1, EXPLAIN_ERROR = 2 };
@@ -20,6 +21,7 @@ enum { EXPLAIN_ALLOW = 0, EXPLAIN_DENY = 1, EXPLAIN_ERROR = 2 };
 struct asked {
 	char *from, *to;
 	char *proto, *dport, *icmp, *direction; /* NULL: not given */
+	unsigned line;				/* of the file that it stands in, from 1 */
 };
 
 struct explaining {
@@ -133,6 +135,23 @@ static int outcome_of(const struct answer *answer)
 	return answer_allows(answer) ? EXPLAIN_ALLOW : EXPLAIN_DENY;
 }
 
+/* Labels ask for somebody who has no others; people may mean an endpoint that has them. */
+static void note_namesake(const struct explaining *explaining, const struct end *end)
+{
+	char refusal[ENDS_REFUSAL_BYTES];
+	cleanup_free char *name = NULL;
+	struct end named;
+
+	if (!end->made_up || ends_somebody_with(explaining->ends, end->name, &name) < 0 ||
+	    ends_learn(explaining->ends, name, refusal) < 0)
+		return;
+	if (ends_find(explaining->ends, name, !addr_is_ipv4(&end->addr), &named) < 0 ||
+	    named.entry->identity == end->entry->identity)
+		return;
+	printf("note: endpoint %s has the labels %s, and more; ask for it by its name\n", name,
+	       end->name);
+}
+
 static int explain_one(const struct arguments *arguments, struct explaining *explaining,
 		       const struct asked *asked)
 {
@@ -150,10 +169,13 @@ static int explain_one(const struct arguments *arguments, struct explaining *exp
 	answer.generation = explaining->offline.generation;
 	if (judge(explaining, asked, &answer, refusal, sizeof(refusal)) < 0)
 		return error_of(arguments, refusal);
-	if (wants_json(arguments))
+	if (wants_json(arguments)) {
 		print_json(answer_as_json(&answer));
-	else
+	} else {
 		answer_print(&answer);
+		note_namesake(explaining, &answer.from);
+		note_namesake(explaining, &answer.to);
+	}
 	return outcome_of(&answer);
 }
 
@@ -182,7 +204,7 @@ static char *text_of(const json_t *object, const char *member)
 	return text;
 }
 
-static int add_line(struct flow_lines *lines, const char *text)
+static int add_line(struct flow_lines *lines, const char *text, unsigned line)
 {
 	json_t *flow = json_loads(text, 0, NULL);
 	struct asked asked, *list;
@@ -193,7 +215,8 @@ static int add_line(struct flow_lines *lines, const char *text)
 			       .proto = text_of(flow, "proto"),
 			       .dport = text_of(flow, "dport"),
 			       .icmp = text_of(flow, "icmpType"),
-			       .direction = text_of(flow, "direction")};
+			       .direction = text_of(flow, "direction"),
+			       .line = line};
 	json_decref(flow);
 	list = lines->count & (lines->count - 1)
 		       ? lines->list
@@ -214,9 +237,9 @@ static int read_lines(FILE *file, struct flow_lines *lines)
 	size_t room = 0;
 	int err = 0;
 
-	while (!err && getline(&text, &room, file) > 0)
+	for (unsigned line = 1; !err && getline(&text, &room, file) > 0; line++)
 		if (text[strspn(text, " \t\r\n")])
-			err = add_line(lines, text);
+			err = add_line(lines, text, line);
 	return err;
 }
 
@@ -227,16 +250,17 @@ static void print_line(json_t *object)
 	json_decref(object);
 }
 
-static int explain_line(struct explaining *explaining, const struct asked *asked)
+static int explain_line(struct explaining *explaining, const struct asked *asked, json_t **told)
 {
-	struct answer answer = {.generation = explaining->offline.generation};
+	struct answer answer = {.generation = explaining->offline.generation, .told = told};
 	char refusal[ENDS_REFUSAL_BYTES];
 
 	snprintf(refusal, sizeof(refusal), "this is no flow: {\"from\":…,\"to\":…,…}");
 	if (!asked->from || !asked->to || ends_learn(explaining->ends, asked->from, refusal) < 0 ||
 	    ends_learn(explaining->ends, asked->to, refusal) < 0 ||
 	    judge(explaining, asked, &answer, refusal, sizeof(refusal)) < 0) {
-		print_line(json_pack("{s:s, s:s}", "verdict", "error", "error", refusal));
+		print_line(json_pack("{s:s, s:s, s:i}", "verdict", "error", "error", refusal,
+				     "line", (int)asked->line));
 		return EXPLAIN_ERROR;
 	}
 	print_line(answer_as_json(&answer));
@@ -248,6 +272,7 @@ static int explain_lines(const struct arguments *arguments, struct explaining *e
 			 const struct flow_lines *lines)
 {
 	char refusal[ENDS_REFUSAL_BYTES];
+	cleanup_free json_t **told = NULL;
 	int outcome = EXPLAIN_ALLOW, err;
 
 	for (size_t i = 0; i < lines->count; i++) {
@@ -259,9 +284,12 @@ static int explain_lines(const struct arguments *arguments, struct explaining *e
 	err = offline_compile(&explaining->offline, &explaining->problems);
 	if (err)
 		return documents_error(arguments, explaining, err);
+	told = calloc(explaining->offline.generation->n_origins + 1, sizeof(*told));
 	for (size_t i = 0; i < lines->count; i++)
-		if (explain_line(explaining, &lines->list[i]) != EXPLAIN_ALLOW)
+		if (explain_line(explaining, &lines->list[i], told) != EXPLAIN_ALLOW)
 			outcome = EXPLAIN_ERROR;
+	for (size_t i = 0; told && i < explaining->offline.generation->n_origins; i++)
+		json_decref(told[i]);
 	return outcome;
 }
 

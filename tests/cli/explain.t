@@ -142,6 +142,12 @@ printf '{"from":"reserved:%s","to":"shop/web","dport":6443}\n' kube-apiserver re
 ok "the two are not one"                is "allow deny " eval 'explain --flows "$place/nodes" | jq -r .verdict | tr "\n" " "'
 ok "an entity that nobody is yet"       exits 0 explain --from reserved:health --to shop/web --dport 8080
 ok "a name of nobody"                   exits 2 explain --from shop/nobody --to shop/web --dport 80
+ok "a slip in a reserved name"          says "names no reserved identity: host, world," explain --from reserved:wrold --to shop/web --dport 80
+ok "whose answer would have been one"   exits 2 explain --from reserved:wrold --to shop/web --dport 80
+ok "a bare name is of the default namespace" says "no such endpoint in namespace default" explain --from web --to db --dport 80
+ok "labels are nobody's but their own"  is '[true,null]' json '.from | [.madeUp, .address]' --from app=web --to db --dport 80
+ok "an endpoint that has them is named" says "note: endpoint shop/web has the labels app=web" explain --from app=web --to db --dport 80
+ok "not where it is the same"           eval '! explain --from app=db --to shop/web --dport 8080 | grep note:'
 ok "two families"                       exits 2 explain --from 192.0.2.7 --to fd00::5 --dport 80
 ok "no end"                             exits 2 explain --from 192.0.2.7 --dport 80
 ok "one direction"                      exits 0 to_web --dport 81 --direction egress
@@ -183,6 +189,7 @@ E
 verdicts() { explain --flows "$place/flows" | jq -rc .verdict | tr '\n' ' '; }
 ok "a line each, in order"              is "allow deny allow allow allow allow allow error error error audit " verdicts
 ok "with an error among them"           exits 2 explain --flows "$place/flows"
+ok "that says in which line"            is "8 9 10 " eval 'explain --flows "$place/flows" | jq -r "select(.error).line" | tr "\n" " "'
 sed -i '/rubbish/d; /none/d; /^\[/d' "$place/flows"
 ok "without one"                        exits 0 explain --flows "$place/flows"
 ok "from standard input"                is 8 eval 'explain --flows - <"$place/flows" | wc -l'
@@ -192,3 +199,20 @@ started=$(date +%s)
 ok "100,000 lines"                      is 100000 eval 'explain --flows "$place/many" | wc -l'
 ok "in seconds"                         [ $(($(date +%s) - started)) -lt 60 ]
 echo "# 100,000 flows took $(($(date +%s) - started)) s"
+
+# A class that many policies close: they are counted, not written down for each flow.
+mkdir "$place/closed"
+cp "$place/10-things.yaml" "$place/closed"
+for i in {1..500}; do
+	cat <<-E
+		apiVersion: cilium.io/v2
+		kind: CiliumNetworkPolicy
+		metadata: {name: p$i, namespace: shop}
+		spec: {endpointSelector: {matchLabels: {app: web}}, ingress: [{fromCIDR: [10.0.$((i % 250)).1/32]}]}
+		---
+	E
+done >"$place/closed/policies.yaml"
+closed() { chasqui policy explain -f "$place/closed" "$@"; }
+ok "the first ten of who closes, and how many more" is '[10,490]' eval 'closed --from 192.0.2.7 --to shop/web --dport 80 -o json | jq -c ".ingress | [(.closedBy | length), .closedByMore]"'
+ok "in the text, too"                   says "and 490 more policies that close it" closed --from 192.0.2.7 --to shop/web --dport 80
+ok "100,000 answers of it are no flood" eval '[ "$(closed --flows "$place/many" | wc -c)" -lt 400000000 ]'
