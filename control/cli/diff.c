@@ -30,6 +30,7 @@ struct diffing {
 	json_t *cut;	/* running flows that the new policy would end */
 	size_t running; /* flows that were asked about */
 	bool live;
+	const char *reading; /* which of the two directories the error is of; NULL: neither */
 };
 
 static void diffing_free(struct diffing *diffing)
@@ -49,7 +50,8 @@ static int error_of(const struct arguments *arguments, const struct diffing *dif
 
 	if (wants_json(arguments))
 		print_json(json_pack("{s:s}", "error", error));
-	fprintf(stderr, "%schasqui policy diff: %s\n", text ? text : "", error);
+	fprintf(stderr, "%schasqui policy diff: %s%s%s\n", text ? text : "",
+		diffing->reading ? diffing->reading : "", diffing->reading ? ": " : "", error);
 	return DIFF_ERROR;
 }
 
@@ -77,12 +79,17 @@ static int read_both(const struct arguments *arguments, struct diffing *diffing,
 		    EXIT_DONE)
 			return DIFF_ERROR;
 	} else {
+		diffing->reading = arguments->file;
 		*ret_err = offline_read(&diffing->before, arguments->file, &diffing->problems);
 	}
-	if (!*ret_err)
+	if (!*ret_err) {
+		diffing->reading = arguments->words[0];
 		*ret_err = offline_read(&diffing->after, arguments->words[0], &diffing->problems);
-	if (!*ret_err)
+	}
+	if (!*ret_err) {
+		diffing->reading = NULL;
 		*ret_err = compile_both(diffing);
+	}
 	return DIFF_SAME;
 }
 

@@ -55,6 +55,16 @@ static int error_of(const struct arguments *arguments, const char *text)
 	return EXPLAIN_ERROR;
 }
 
+/* Of a file or directory that people named. */
+static int file_error(const struct arguments *arguments, const char *path, int err)
+{
+	cleanup_free char *text = NULL;
+
+	if (asprintf(&text, "%s: %s", path, strerror(err)) < 0)
+		return error_of(arguments, strerror(ENOMEM));
+	return error_of(arguments, text);
+}
+
 static int documents_error(const struct arguments *arguments, struct explaining *explaining,
 			   int err)
 {
@@ -63,6 +73,8 @@ static int documents_error(const struct arguments *arguments, struct explaining 
 	if (explaining->problems.count)
 		text = problems_print(&explaining->problems);
 	fputs(text ? text : "", stderr);
+	if (!text && arguments->file)
+		return file_error(arguments, arguments->file, -err);
 	return error_of(arguments, text ? "the documents are not right" : strerror(-err));
 }
 
@@ -300,7 +312,7 @@ static int explain_file(const struct arguments *arguments, struct explaining *ex
 	int err;
 
 	if (!file)
-		return error_of(arguments, strerror(errno));
+		return file_error(arguments, arguments->flows, errno);
 	err = read_lines(file, &lines);
 	if (file != stdin)
 		fclose(file);

@@ -204,6 +204,11 @@ static int find_standing(struct lint *lint)
 	return err;
 }
 
+static const char *file_of(const struct lint *lint, struct place at)
+{
+	return at.file < lint->config->n_sources ? lint->config->sources[at.file].path : "";
+}
+
 static const char *deny_word(const struct rule_ref *ref)
 {
 	return ref->deny ? "deny rule" : "allow rule";
@@ -333,7 +338,10 @@ static void check_rule(struct lint *lint, uint32_t number)
 	if (!ref->peers) {
 		if (!ref->rule->peers.n_selectors && !ref->rule->peers.n_nodes)
 			note(lint, LINT_EMPTY_RULE, ref->file, ref->line,
-			     "this %s speaks of nobody that there is", deny_word(ref));
+			     "this %s speaks of nobody that there is%s", deny_word(ref),
+			     ref->rule->peers.kind == PEER_CIDRS && !ref->rule->peers.n_cidrs
+				     ? ": no CiliumCIDRGroup has this name or these labels"
+				     : "");
 		return;
 	}
 	check_standing(lint, number);
@@ -362,24 +370,39 @@ static void check_policies(struct lint *lint)
 	}
 }
 
+static void note_endpoint(struct lint *lint, const struct endpoint_row *row, const char *file,
+			  unsigned line)
+{
+	if (!row->enforced[CHQ_INGRESS])
+		note(lint, LINT_OPEN_ENDPOINT, file, line,
+		     "no policy closes what comes in to endpoint %s/%s%s", row->namespace,
+		     row->name, row->enforced[CHQ_EGRESS] ? "" : ", nor what it sends");
+	else
+		note(lint, LINT_OPEN_ENDPOINT, file, line,
+		     "no policy closes what endpoint %s/%s sends", row->namespace, row->name);
+}
+
+/* A hundred thousand of them would bury what was found. */
 static void check_endpoints(struct lint *lint)
 {
+	struct place first = {};
+	size_t open = 0;
+
 	for (size_t i = 0; i < lint->generation->n_endpoints; i++) {
 		const struct endpoint_row *row = &lint->generation->endpoints[i];
 		struct place at = lint->config->endpoints[i].at;
-		const char *file = at.file < lint->config->n_sources
-					   ? lint->config->sources[at.file].path
-					   : "";
 
-		if (!row->enforced[CHQ_INGRESS])
-			note(lint, LINT_OPEN_ENDPOINT, file, at.line,
-			     "no policy closes what comes in to endpoint %s/%s%s", row->namespace,
-			     row->name, row->enforced[CHQ_EGRESS] ? "" : ", nor what it sends");
-		else if (!row->enforced[CHQ_EGRESS])
-			note(lint, LINT_OPEN_ENDPOINT, file, at.line,
-			     "no policy closes what endpoint %s/%s sends", row->namespace,
-			     row->name);
+		if (row->enforced[CHQ_INGRESS] && row->enforced[CHQ_EGRESS])
+			continue;
+		if (++open <= LINT_OPEN_MOST)
+			note_endpoint(lint, row, file_of(lint, at), at.line);
+		else if (!first.line)
+			first = at;
 	}
+	if (open > LINT_OPEN_MOST)
+		note(lint, LINT_OPEN_ENDPOINT, file_of(lint, first), first.line,
+		     "and %zu more endpoints that no policy closes in one direction or both, from here on",
+		     open - LINT_OPEN_MOST);
 }
 
 static int compare_findings(const void *a, const void *b)
@@ -423,10 +446,7 @@ int lint_run(const struct config *config, const struct generation *generation, s
 	if (err)
 		return err;
 	if (config->gateway.enforcement == ENFORCE_NEVER) {
-		note(&lint, LINT_NOT_ENFORCED,
-		     config->gateway.at.file < config->n_sources
-			     ? config->sources[config->gateway.at.file].path
-			     : "",
+		note(&lint, LINT_NOT_ENFORCED, file_of(&lint, config->gateway.at),
 		     config->gateway.at.line, "enforcement is never: no rule decides anything");
 	} else {
 		for (uint32_t r = 0; r < generation->n_rule_refs; r++)

@@ -22,6 +22,9 @@ enum lint_kind {
 	LINT_OPEN_ENDPOINT, /* a note: no policy closes it */
 };
 
+/* Open endpoints that are noted one by one; the rest is a number. */
+#define LINT_OPEN_MOST 20
+
 struct finding {
 	enum lint_kind kind;
 	bool is_note;	  /* worth knowing, and no mistake */

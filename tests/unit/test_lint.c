@@ -72,6 +72,27 @@ static void clean_is_clean(void **state)
 	assert_int_equal(count_of(&linted, LINT_OPEN_ENDPOINT), 2);
 }
 
+/* What no policy closes is told of twenty; a long list of them would bury the findings. */
+static void open_endpoints_are_counted(void **state)
+{
+	cleanup(linted_free) struct linted linted = {};
+	cleanup_free char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	(void)state;
+	for (int i = 0; i < 30; i++)
+		fprintf(out,
+			"apiVersion: chasqui.io/v1\nkind: Endpoint\nmetadata: {name: e%d}\n"
+			"spec: {addresses: [10.0.1.%d]}\n---\n",
+			i, i);
+	fclose(out);
+	lint_text(&linted, text);
+	assert_int_equal(count_of(&linted, LINT_OPEN_ENDPOINT), LINT_OPEN_MOST + 1);
+	assert_non_null(strstr(linted.findings.list[LINT_OPEN_MOST].text, "and 10 more"));
+	assert_int_equal(linted.findings.list[LINT_OPEN_MOST].line, LINT_OPEN_MOST * 5 + 1);
+}
+
 static void deny_shadows_allow(void **state)
 {
 	cleanup(linted_free) struct linted linted = {};
@@ -193,6 +214,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(clean_is_clean),
+		cmocka_unit_test(open_endpoints_are_counted),
 		cmocka_unit_test(deny_shadows_allow),
 		cmocka_unit_test(half_a_deny_shadows_nothing),
 		cmocka_unit_test(wider_rule_covers_narrower),
