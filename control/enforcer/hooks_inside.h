@@ -215,6 +215,7 @@ struct hooks_load {
 	struct hooks *hooks;
 	struct plan *plan;
 	struct chq_enforcer *base; /* whose maps all programs share */
+	bool can_cast;
 	struct hooks_set set;
 };
 
@@ -225,6 +226,11 @@ void load_clear(struct hooks_load *load);
 
 /* Shared maps that are pinned by now are opened. */
 void shared_open(struct hooks *hooks);
+
+/* ---- hooks_probe.c ---- */
+
+/* Does this kernel have what chq_can_cast of datapath/bpf/hook_look.h wants? */
+bool hooks_can_cast(void);
 
 /* ---- hooks_attach.c ---- */
 

@@ -360,6 +360,17 @@ static int refuse_program(struct hooks_load *load, const struct plan_program *pl
 			   words);
 }
 
+/* The numbers of system calls that have points, in one table or the other. */
+static void set_watched(struct chq_enforcer *skeleton, const struct plan *plan)
+{
+	for (uint32_t i = 0; i < CHQ_SYSCALLS; i++) {
+		uint32_t bit = i % CHQ_SYSCALL_32 + (i & CHQ_SYSCALL_EXIT ? CHQ_WATCHED_EXIT : 0);
+
+		if (plan->syscalls[i])
+			skeleton->rodata->chq_watched[bit / 64] |= 1ull << (bit % 64);
+	}
+}
+
 static void set_constants(struct chq_enforcer *skeleton, const struct hooks_load *load,
 			  const struct plan_program *plan)
 {
@@ -367,6 +378,9 @@ static void set_constants(struct chq_enforcer *skeleton, const struct hooks_load
 	skeleton->rodata->chq_point = plan->point;
 	skeleton->rodata->chq_n_args = plan->n_args;
 	skeleton->rodata->chq_is_syscall = plan->is_syscall;
+	skeleton->rodata->chq_can_cast = load->can_cast;
+	if (plan->back_end == HOOKS_SYSCALL)
+		set_watched(skeleton, load->plan);
 }
 
 static void close_skeleton(struct chq_enforcer **skeleton)
@@ -419,6 +433,7 @@ int load_programs(struct hooks_load *load)
 {
 	int err = 0;
 
+	load->can_cast = hooks_can_cast();
 	for (size_t i = 0; i < load->plan->programs.n && !err; i++)
 		err = load_program(load, list_at(&load->plan->programs, struct plan_program, i), i);
 	return err;

@@ -59,6 +59,18 @@ static const struct tracing_match *match_of(const struct tracing_hook *hook,
 	return NULL;
 }
 
+/* What the kernel's side looks at before the name itself. */
+static void note_name(struct chq_point *point, const char *name, size_t bytes)
+{
+	uint64_t word = 0;
+	unsigned bit;
+
+	memcpy(&word, name, bytes < sizeof(word) ? bytes : sizeof(word));
+	bit = CHQ_NAME_BIT(word);
+	point->lengths[bytes / 64] |= 1ull << (bytes % 64);
+	point->begins[bit / 64] |= 1ull << (bit % 64);
+}
+
 static int add_names(struct plan *plan, uint32_t point, const struct tracing_match *match)
 {
 	for (size_t i = 0; i < match->n_values; i++) {
@@ -67,8 +79,7 @@ static int add_names(struct plan *plan, uint32_t point, const struct tracing_mat
 		size_t bytes = last_name(&match->values[i], &name);
 
 		if (bytes < CHQ_NAME_LENGTHS) /* no file has a longer name */
-			list_at(&plan->points, struct chq_point, point)->lengths[bytes / 64] |=
-				1ull << (bytes % 64);
+			note_name(list_at(&plan->points, struct chq_point, point), name, bytes);
 		if (bytes > sizeof(key.name) - 1)
 			bytes = sizeof(key.name) - 1;
 		memcpy(key.name, name, bytes);

@@ -85,6 +85,19 @@ static int try_program(const struct plan_program *plan, char *why)
 	return err ? say(why, err, "attach to", plan, function) : 0;
 }
 
+/* Whether fields of kernel structs can be read by plain loads: one answer for the machine. */
+bool hooks_can_cast(void)
+{
+	cleanup(close_probe) struct chq_probe *probe = chq_probe__open();
+	struct bpf_program *each;
+
+	if (!probe)
+		return false;
+	bpf_object__for_each_program(each, probe->obj)
+		bpf_program__set_autoload(each, each == probe->progs.try_cast);
+	return bpf_object__load(probe->obj) == 0;
+}
+
 static int cannot(char *why, const char *format, const char *name)
 {
 	if (why)

@@ -10,6 +10,7 @@
 const volatile __u32 chq_point = 0;
 const volatile __u32 chq_n_args = 0;	    /* raw tracepoints: how many there are */
 const volatile bool chq_is_syscall = false; /* __x64_sys_*: arguments are behind the first one */
+const volatile __u64 chq_watched[CHQ_WATCHED / 64] = {}; /* sys_enter, sys_exit */
 
 #define MAX_ERRNO 4095
 
@@ -185,13 +186,23 @@ static __always_inline __u32 table_of_numbers(void)
 	return 0;
 }
 
+/* Nearly every system call ends here. */
+static __always_inline bool is_watched(__u64 number, __u32 side)
+{
+	__u32 bit = (number & (CHQ_SYSCALL_32 - 1)) | side;
+
+	return chq_watched[bit / 64] & 1ull << (bit & 63);
+}
+
 static __always_inline int point_of_syscall(__u64 number, __u32 side, __u32 *ret)
 {
-	__u32 index = (number & (CHQ_SYSCALL_32 - 1)) | side | table_of_numbers();
+	__u32 index;
 	const __u16 *point;
 
-	if ((number & ~(__u64)SYSCALL_X32) >= CHQ_SYSCALL_32)
+	if (!is_watched(number, side ? CHQ_WATCHED_EXIT : 0) ||
+	    (number & ~(__u64)SYSCALL_X32) >= CHQ_SYSCALL_32)
 		return -1;
+	index = (number & (CHQ_SYSCALL_32 - 1)) | side | table_of_numbers();
 	point = bpf_map_lookup_elem(&chq_syscalls, &index);
 	if (!point || !*point)
 		return -1;
@@ -203,11 +214,12 @@ SEC("tp_btf/sys_enter")
 int chq_sys_enter(__u64 *ctx)
 {
 	struct pt_regs *regs = (struct pt_regs *)ctx[0];
-	struct call call = {};
+	struct call call;
 	__u32 point;
 
 	if (point_of_syscall(ctx[1], 0, &point))
 		return 0;
+	call = (struct call){};
 	REGS_TYPED_ARGS(regs, call.args);
 	run_point(point, &call);
 	return 0;
@@ -218,11 +230,12 @@ SEC("tp_btf/sys_exit")
 int chq_sys_exit(__u64 *ctx)
 {
 	struct pt_regs *regs = (struct pt_regs *)ctx[0];
-	struct call call = {.result = ctx[1]};
+	struct call call;
 	__u32 point;
 
 	if (point_of_syscall(REGS_SYSCALL_NUMBER(regs), CHQ_SYSCALL_EXIT, &point))
 		return 0;
+	call = (struct call){.result = ctx[1]};
 	REGS_TYPED_ARGS(regs, call.args);
 	run_point(point, &call);
 	return 0;
@@ -232,27 +245,6 @@ int chq_sys_exit(__u64 *ctx)
  * The page cache knows inodes, not files. Most are told from ours by their one name;
  * which file it is, the process's own table of descriptors says.
  */
-static __always_inline bool inode_concerns(const struct inode *inode)
-{
-	const struct hlist_node *node = ((const struct inode___names *)inode)->i_dentry.first;
-	const struct dentry *dentry =
-		(const void *)node - bpf_core_field_offset(struct dentry___alias, d_u.d_alias);
-	__u32 number = chq_point;
-	const struct chq_point *point = bpf_map_lookup_elem(&chq_points, &number);
-	struct chq_name_key key = {};
-	__u32 length;
-
-	if (!point || !(point->flags & CHQ_POINT_NAMES) || !node || inode->i_nlink != 1)
-		return point;
-	length = BPF_CORE_READ(dentry, d_name.len);
-	if (length >= CHQ_NAME_LENGTHS || !(point->lengths[length / 64] & 1ull << (length & 63)))
-		return false;
-	key.names = point->names;
-	return bpf_probe_read_kernel_str(key.name, sizeof(key.name),
-					 BPF_CORE_READ(dentry, d_name.name)) > 0 &&
-	       bpf_map_lookup_elem(&chq_names, &key);
-}
-
 #define DESCRIPTORS 65536 /* of a process, at most, that are looked through */
 
 struct file_search {
@@ -286,7 +278,7 @@ int chq_filemap(__u64 *ctx)
 	struct file_search search = {.inode = inode};
 	struct call call = {};
 
-	if (!inode || !inode_concerns(inode))
+	if (!inode || !inode_concerns(chq_point, inode))
 		return 0;
 	bpf_loop(descriptors(), compare_file, &search, 0);
 	call.args[0] = (__u64)search.found;

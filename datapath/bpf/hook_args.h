@@ -4,23 +4,7 @@
 
 /* Arguments of a hook: from registers and kernel structs to values, which go into the record. */
 
-#include "hook_maps.h"
-
-/* The open file behind a descriptor of the process, or NULL. */
-static __always_inline struct file *file_of_fd(__u32 fd)
-{
-	/* Typed: its fields are read without a call. */
-	struct task_struct___hook *task = (void *)bpf_get_current_task_btf();
-	struct files_struct *files = task->files;
-	struct fdtable *table = files ? files->fdt : NULL;
-	struct file **slots, *file = NULL;
-
-	if (!table || fd >= table->max_fds)
-		return NULL;
-	slots = table->fd;
-	bpf_probe_read_kernel(&file, sizeof(file), &slots[fd]);
-	return file;
-}
+#include "hook_look.h"
 
 static __always_inline void *room_for(struct work *work, __u32 *ret_at)
 {

@@ -6,53 +6,6 @@
 
 #include "hook_act.h"
 
-/* The mask of a lookup in chq_names: does a file of this name concern us at all? */
-static __always_inline bool name_known(const struct chq_point *point, const struct path *path)
-{
-	struct chq_name_key key = {.names = point->names};
-	const struct dentry *dentry = BPF_CORE_READ(path, dentry);
-	__u32 length = BPF_CORE_READ(dentry, d_name.len);
-
-	if (length < CHQ_NAME_LENGTHS && point->lengths[length / 64] & 1ull << (length & 63) &&
-	    bpf_probe_read_kernel_str(key.name, sizeof(key.name),
-				      BPF_CORE_READ(dentry, d_name.name)) > 0 &&
-	    bpf_map_lookup_elem(&chq_names, &key))
-		return true;
-	/* Where a mount begins the file is known by the mountpoint's name. */
-	return dentry && dentry == BPF_CORE_READ(path, mnt, mnt_root);
-}
-
-static __always_inline bool fd_known(const struct chq_point *point, __u32 number, const __u64 *args,
-				     __s64 result)
-{
-	__u32 fd = point->fds[number];
-	const struct file *file;
-
-	if (fd != CHQ_FD_RETURNED)
-		fd = args[slot(fd)];
-	else if (result < 0)
-		return false;
-	else
-		fd = result;
-	file = file_of_fd(fd);
-	return file && name_known(point, &file->f_path);
-}
-
-/* Cheap, before anything else: most calls are about other files. */
-static __noinline bool concerns(const struct chq_point *point, const __u64 *args, __s64 result)
-{
-	const struct file *file = (void *)args[0];
-
-	if (!(point->flags & CHQ_POINT_NAMES))
-		return true;
-	if (point->n_fds == 0 && point->flags & CHQ_POINT_PATH)
-		return name_known(point, (void *)args[0]);
-	if (point->n_fds == 0)
-		return file && name_known(point, &file->f_path);
-	return fd_known(point, 0, args, result) ||
-	       (point->n_fds > 1 && fd_known(point, 1, args, result));
-}
-
 /* Brings what the point offers into the form that the hook asks for. False: nothing is there. */
 static __always_inline bool adapt(struct work *work, const struct chq_visit *visit)
 {

@@ -30,6 +30,7 @@ struct hlist_bl_node {
 };
 
 struct qstr {
+	__u64 hash_len;
 	__u32 len;
 	const unsigned char *name;
 };

@@ -99,6 +99,10 @@ enum chq_point_flags {
 	CHQ_POINT_PATH = 4,   /* argument 0 is a struct path *, not a struct file * */
 };
 
+/* Of a name's first 8 bytes as one number of this processor; what is behind its end is 0. */
+#define CHQ_NAME_BEGINS	   256
+#define CHQ_NAME_BIT(word) ((word)*0x9e3779b97f4a7c15ull >> 56)
+
 struct chq_point {
 	__u32 first_visit, n_visits;
 	__u32 flags; /* enum chq_point_flags */
@@ -107,12 +111,17 @@ struct chq_point {
 	 * at. */
 	__u8 n_fds, fds[2], pad[5];
 	__u64 lengths[CHQ_NAME_LENGTHS / 64]; /* a bit for each length that one of the names has */
+	__u64 begins[CHQ_NAME_BEGINS / 64];   /* the same of how they begin: CHQ_NAME_BIT */
 };
 
 /* chq_syscalls, number | CHQ_SYSCALL_32 | CHQ_SYSCALL_EXIT -> point + 1; 0 = none. */
 #define CHQ_SYSCALL_32	 1024 /* by a program of 32 bits: another table of numbers */
 #define CHQ_SYSCALL_EXIT 2048
 #define CHQ_SYSCALLS	 4096
+
+/* Bits of these numbers, with CHQ_SYSCALL_EXIT as CHQ_SYSCALL_32: does either table have a point there? */
+#define CHQ_WATCHED_EXIT 1024
+#define CHQ_WATCHED	 2048
 
 struct chq_hook {
 	__u32 policy; /* index of chq_policies */

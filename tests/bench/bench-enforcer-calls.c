@@ -4,7 +4,10 @@
  * files, with no policy, with the seed policy, and with a hundred, for each back end that this
  * kernel has. All of them in turns, in one run; only the ratios mean something.
  *
- *   bench-enforcer-calls POLICY.yaml GUARD-PROGRAM ROUNDS     (in a sandbox: see bench-enforcer)
+ * What the kernel itself takes for a program at that place, one that does nothing, is measured in
+ * the same run (as "nothing"): no back end can be cheaper.
+ *
+ *   bench-enforcer-calls POLICY.yaml GUARD-PROGRAM ROUNDS DISK-FILE   (in a sandbox: see bench-enforcer)
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,15 +20,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <bpf/libbpf.h>
+
 #include "enforcer/guard_client.h"
 #include "enforcer/hooks.h"
 #include "enforcer/wish.h"
 #include "policy/model.h"
+#include "probe.skel.h"
 #include "util/cleanup.h"
 
 enum { MANY = 100, ROUNDS_MOST = 64, WAYS_MOST = 32 };
-enum { COST_READ, COST_OPEN, COST_BESIDE, COST_EXEC, COSTS };
-static const char *const cost_names[] = {"read 4 KiB", "open", "open beside", "execve"};
+enum { COST_READ, COST_DISK, COST_OPEN, COST_BESIDE, COST_EXEC, COSTS };
+static const char *const cost_names[] = {"read, tmpfs", "read, disk", "open", "open beside", "execve"};
 
 #define GUARD	  HOOKS_NONE /* as a back end: chasqui-guard */
 #define DIRECTORY "/sys/fs/bpf/bench"
@@ -35,6 +41,7 @@ struct way {
 	char name[64];
 	const struct config *config; /* NULL: no policy */
 	enum hooks_back_end back_end;
+	bool empty, guarded; /* a program that does nothing; the guard stands beside the back end */
 	double cost_ns[ROUNDS_MOST][COSTS];
 };
 
@@ -42,6 +49,7 @@ struct bench {
 	struct hooks *hooks;
 	struct guard_client *guard;
 	struct config *one, *many;
+	const char *disk_file;
 	struct way ways[WAYS_MOST];
 	size_t n_ways;
 	unsigned rounds;
@@ -111,12 +119,14 @@ static void run_program(void *data)
 		die(data, "did not run");
 }
 
-static void measure_costs(double cost_ns[COSTS])
+static void measure_costs(const struct bench *bench, double cost_ns[COSTS])
 {
 	char other[] = "/elsewhere/other.txt", beside[] = "/other.txt", program[] = "/bin/true";
 	cleanup_close int fd = open(other, O_RDONLY);
+	cleanup_close int disk = open(bench->disk_file, O_RDONLY);
 
 	cost_ns[COST_READ] = cheapest(read_page, &fd, 100, 200);
+	cost_ns[COST_DISK] = cheapest(read_page, &disk, 100, 200);
 	cost_ns[COST_OPEN] = cheapest(open_file, other, 50, 100);
 	cost_ns[COST_BESIDE] = cheapest(open_file, beside, 20, 20);
 	cost_ns[COST_EXEC] = cheapest(run_program, program, 1, 60);
@@ -189,27 +199,68 @@ static void apply_guard(struct bench *bench, const struct way *way)
 		die(way->name, *why ? why : "the guard does not answer");
 }
 
+static struct bpf_program *empty_program(struct chq_probe *probe, enum hooks_back_end back_end)
+{
+	return back_end == HOOKS_SYSCALL ? probe->progs.try_syscall : probe->progs.try_filemap;
+}
+
+static void measure_empty(struct bench *bench, struct way *way, unsigned round)
+{
+	struct chq_probe *probe = chq_probe__open();
+	struct bpf_program *each, *program;
+	struct bpf_link *link = NULL;
+
+	if (!probe)
+		die(way->name, strerror(errno));
+	program = empty_program(probe, way->back_end);
+	bpf_object__for_each_program(each, probe->obj)
+		bpf_program__set_autoload(each, each == program);
+	if (!chq_probe__load(probe))
+		link = bpf_program__attach(program);
+	if (!link)
+		die(way->name, "the kernel refuses it");
+	measure_costs(bench, way->cost_ns[round]);
+	bpf_link__destroy(link);
+	chq_probe__destroy(probe);
+}
+
 static void measure(struct bench *bench, struct way *way, unsigned round)
 {
-	if (way->config && way->back_end != GUARD)
+	bool hooked = way->config && way->back_end != GUARD;
+	bool guarded = way->config && (way->guarded || !hooked);
+
+	if (hooked)
 		apply_hooks(bench, way);
-	else if (way->config)
+	if (guarded)
 		apply_guard(bench, way);
-	measure_costs(way->cost_ns[round]);
-	if (way->config && way->back_end != GUARD)
+	measure_costs(bench, way->cost_ns[round]);
+	if (hooked)
 		hooks_detach(bench->hooks);
-	else if (way->config)
+	if (guarded)
 		apply_guard(bench, &(struct way){.name = "nothing"});
 }
 
-static void add_way(struct bench *bench, const char *back_end, const char *policy,
-		    const struct config *config, enum hooks_back_end number)
+static struct way *add_way(struct bench *bench, const char *back_end, const char *policy,
+			   const struct config *config, enum hooks_back_end number)
 {
 	struct way *way = &bench->ways[bench->n_ways++];
 
 	snprintf(way->name, sizeof(way->name), "%s%s%s", back_end, *policy ? ", " : "", policy);
 	way->config = config;
 	way->back_end = number;
+	return way;
+}
+
+/* What a kernel with trampolines refused has, and what is enforced there: the guard, with a net. */
+static void add_guard(struct bench *bench)
+{
+	const struct tracing_hook *hook = &bench->one->tracing[0].hooks[0];
+
+	add_way(bench, "fanotify", "inca", bench->one, GUARD);
+	add_way(bench, "fanotify", "100 policies", bench->many, GUARD);
+	if (hooks_can(bench->hooks, hook, 0, HOOKS_FILEMAP, NULL) == 0)
+		add_way(bench, "fanotify + filemap", "inca", bench->one, HOOKS_FILEMAP)->guarded =
+			true;
 }
 
 static void add_ways(struct bench *bench)
@@ -222,13 +273,14 @@ static void add_ways(struct bench *bench)
 
 		if (hooks_can(bench->hooks, hook, 0, end, why) < 0)
 			continue;
+		if (end == HOOKS_SYSCALL || end == HOOKS_FILEMAP)
+			add_way(bench, hooks_back_end_word(end), "nothing", NULL, end)->empty =
+				true;
 		add_way(bench, hooks_back_end_word(end), "inca", bench->one, end);
 		add_way(bench, hooks_back_end_word(end), "100 policies", bench->many, end);
 	}
-	if (!guard_client_connected(bench->guard))
-		return;
-	add_way(bench, "fanotify", "inca", bench->one, GUARD);
-	add_way(bench, "fanotify", "100 policies", bench->many, GUARD);
+	if (guard_client_connected(bench->guard))
+		add_guard(bench);
 }
 
 /* ---- what came of it ---- */
@@ -289,21 +341,22 @@ int main(int argc, char **argv)
 {
 	struct bench bench = {};
 	char document[8192] = "";
-	FILE *file = argc == 4 ? fopen(argv[1], "r") : NULL;
+	FILE *file = argc == 5 ? fopen(argv[1], "r") : NULL;
 
 	if (!file || !fread(document, 1, sizeof(document) - 1, file))
-		die("usage", "bench-enforcer-calls POLICY.yaml GUARD-PROGRAM ROUNDS");
+		die("usage", "bench-enforcer-calls POLICY.yaml GUARD-PROGRAM ROUNDS DISK-FILE");
 	fclose(file);
 	bench.rounds = atoi(argv[3]);
 	if (bench.rounds < 1 || bench.rounds > ROUNDS_MOST)
 		die(argv[3], "expected 1 to 64 rounds");
+	bench.disk_file = argv[4];
 	bench.one = read_policies(document, strlen(document));
 	bench.many = read_many(document);
 	open_all(&bench, argv[2]);
 	add_ways(&bench);
 	for (unsigned round = 0; round < bench.rounds; round++)
 		for (size_t i = 0; i < bench.n_ways; i++)
-			measure(&bench, &bench.ways[i], round);
+			(bench.ways[i].empty ? measure_empty : measure)(&bench, &bench.ways[i], round);
 	report(&bench);
 	guard_client_close(bench.guard);
 	hooks_close(bench.hooks);
