@@ -253,6 +253,7 @@ static void describe(struct process *process, const struct chq_proc_exec *exec)
 	process->cgroup = exec->cgroup;
 	process->program->inode = exec->inode;
 	process->program->links = exec->links;
+	process->program->raised = exec->raised;
 }
 
 /* With arguments that are cut when there is no room. NULL: out of memory. */

@@ -29,6 +29,7 @@ struct process_program {
 	char *cgroup; /* path of its version 2 group when it was started */
 	uint64_t inode;
 	uint32_t links;
+	uint8_t raised; /* enum chq_proc_raised: by this execve */
 };
 
 struct process_key {

@@ -133,7 +133,7 @@ static json_t *json_namespaces(const struct process_view *view,
 		else
 			json_decref(one);
 	}
-	return object;
+	return json_if(object, json_object_size(object));
 }
 
 json_t *json_credentials(const struct hook_cred *cred)
@@ -148,16 +148,73 @@ json_t *json_credentials(const struct hook_cred *cred)
 	return object;
 }
 
+/* The names are Tetragon's, bit by bit. */
+static json_t *json_securebits(uint32_t bits)
+{
+	static const char *const names[] = {
+		"SecBitNoRoot",
+		"SecBitNoRootLocked",
+		"SecBitNoSetUidFixup",
+		"SecBitNoSetUidFixupLocked",
+		"SecBitKeepCaps",
+		"SecBitKeepCapsLocked",
+		"SecBitNoCapAmbientRaise",
+		"SecBitNoCapAmbientRaiseLocked",
+	};
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (bits >> i & 1)
+			json_array_append_new(array, json_string(names[i]));
+	return json_if(array, json_array_size(array));
+}
+
 static json_t *process_credentials(const struct process *process)
 {
 	const struct chq_proc_credentials *ids = &process->creds;
 	struct hook_cred cred = {ids->uid,  ids->gid,  ids->euid,  ids->egid,
 				 ids->suid, ids->sgid, ids->fsuid, ids->fsgid};
+	json_t *object = json_credentials(&cred);
 
-	return json_credentials(&cred);
+	set(object, "securebits", json_securebits(ids->securebits));
+	return object;
 }
 
-/* Everything that is long, and changes only with an execve. */
+/* What of this is a change to more: who becomes root, and who gets capabilities. */
+static json_t *json_raised(const struct process *process)
+{
+	const struct chq_proc_credentials *ids = &process->creds;
+	uint8_t raised = process->program->raised;
+	json_t *array = json_array();
+
+	if (raised & CHQ_RAISED_CAPS)
+		json_array_append_new(array, json_string("PRIVILEGES_RAISED_EXEC_FILE_CAP"));
+	if (raised & CHQ_RAISED_UID && ids->euid == 0)
+		json_array_append_new(array, json_string("PRIVILEGES_RAISED_EXEC_FILE_SETUID"));
+	if (raised & CHQ_RAISED_GID && ids->egid == 0)
+		json_array_append_new(array, json_string("PRIVILEGES_RAISED_EXEC_FILE_SETGID"));
+	return json_if(array, json_array_size(array));
+}
+
+/* What is unusual about the executable: it gave rights away, or has no name any more. */
+static json_t *binary_properties(const struct process *process)
+{
+	const struct process_program *program = process->program;
+	json_t *object = json_object();
+
+	if (program->raised & CHQ_RAISED_UID)
+		set(object, "setuid", json_integer(process->creds.euid));
+	if (program->raised & CHQ_RAISED_GID)
+		set(object, "setgid", json_integer(process->creds.egid));
+	set(object, "privileges_changed", json_raised(process));
+	if (program->inode && !program->links)
+		set(object, "file",
+		    json_pack("{s:{s:o, s:i}}", "inode", "number", json_u64(program->inode),
+			      "links", 0));
+	return json_if(object, json_object_size(object));
+}
+
+/* Everything that is long: of the process itself, not of those above it. */
 static void add_details(const struct process_view *view, json_t *object,
 			const struct process *process)
 {
@@ -216,14 +273,17 @@ static json_t *json_whose(const struct process_view *view, const struct process_
 {
 	const struct process *process = event->process, *above = process->parent;
 	json_t *object = json_object(), *ancestors = json_array();
-	bool details = event->kind == PROCESS_EXEC;
+	bool exec = event->kind == PROCESS_EXEC;
+	json_t *whose = json_process(view, process, event->tid, true);
 
-	set(object, "process", json_process(view, process, event->tid, details));
+	if (exec)
+		set(whose, "binary_properties", binary_properties(process));
+	set(object, "process", whose);
 	if (above) {
 		set(object, "parent", json_process(view, above, above->tid, false));
 		above = above->parent;
 	}
-	for (int i = 0; i < PROCESS_ANCESTORS && above && details; i++, above = above->parent)
+	for (int i = 0; i < PROCESS_ANCESTORS && above && exec; i++, above = above->parent)
 		json_array_append_new(ancestors, json_process(view, above, above->tid, false));
 	set(object, "ancestors", json_if(ancestors, json_array_size(ancestors)));
 	return object;

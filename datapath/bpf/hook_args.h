@@ -6,6 +6,9 @@
 
 #include "hook_look.h"
 
+#include <linux/in.h>
+#include <linux/in6.h>
+
 static __always_inline void *room_for(struct work *work, __u32 *ret_at)
 {
 	__u32 at = work->hit.data_bytes;
@@ -212,31 +215,78 @@ static __always_inline void read_sock(struct chq_sock_value *value, const struct
 	}
 }
 
-/* The first bytes of both headers, as far as a filter and a reader need them. */
+#define IP_FRAGMENT_OFFSET 0x1fff
+#define IPV6_HEADER_BYTES  40
+#define EXTENSIONS	   6 /* of IPv6 that are looked behind */
+
+static __always_inline bool has_ports(__u8 protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP ||
+	       protocol == IPPROTO_UDPLITE || protocol == IPPROTO_DCCP;
+}
+
+/* Returns what stands behind the header, NULL: no ports do. */
+static __always_inline const void *read_ipv4(struct chq_sock_value *value, const void *header)
+{
+	__u8 ip[20] = {};
+
+	bpf_probe_read_kernel(ip, sizeof(ip), header);
+	value->family = AF_INET;
+	value->protocol = ip[9];
+	map_address(&value->source, *(__be32 *)&ip[12]);
+	map_address(&value->target, *(__be32 *)&ip[16]);
+	if (*(__be16 *)&ip[6] & bpf_htons(IP_FRAGMENT_OFFSET))
+		return NULL;
+	return header + 4 * (ip[0] & 15);
+}
+
+static __always_inline const void *read_ipv6(struct chq_sock_value *value, const void *header)
+{
+	__u8 ip[IPV6_HEADER_BYTES] = {}, extension[4] = {};
+
+	bpf_probe_read_kernel(ip, sizeof(ip), header);
+	value->family = AF_INET6;
+	value->protocol = ip[6];
+	__builtin_memcpy(&value->source, &ip[8], 16);
+	__builtin_memcpy(&value->target, &ip[24], 16);
+	header += sizeof(ip);
+	for (__u32 i = 0; i < EXTENSIONS; i++) {
+		if (value->protocol != IPPROTO_HOPOPTS && value->protocol != IPPROTO_ROUTING &&
+		    value->protocol != IPPROTO_DSTOPTS && value->protocol != IPPROTO_FRAGMENT)
+			break;
+		bpf_probe_read_kernel(extension, sizeof(extension), header);
+		if (value->protocol == IPPROTO_FRAGMENT) {
+			if (*(__be16 *)&extension[2] & bpf_htons(0xfff8))
+				header = NULL;
+			extension[1] = 0;
+		}
+		value->protocol = extension[0];
+		if (!header)
+			return NULL;
+		header += 8 * (extension[1] + 1);
+	}
+	return header;
+}
+
+/* A packet that is on its way in does not know yet where its ports are: they are looked for. */
 static __always_inline void read_skb(struct chq_sock_value *value, const struct sk_buff *skb)
 {
-	const unsigned char *head = BPF_CORE_READ(skb, head);
-	const unsigned char *network = head + BPF_CORE_READ(skb, network_header);
-	const unsigned char *transport = head + BPF_CORE_READ(skb, transport_header);
-	__u8 ip[40] = {};
+	const void *network = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, network_header);
+	const void *transport = NULL;
 	__be16 ports[2] = {};
+	__u8 version = 0;
 
-	bpf_probe_read_kernel(ip, sizeof(ip), network);
-	bpf_probe_read_kernel(ports, sizeof(ports), transport);
 	value->length_bytes = BPF_CORE_READ(skb, len);
 	value->mark = BPF_CORE_READ(skb, mark);
 	value->priority = BPF_CORE_READ(skb, priority);
-	if (ip[0] >> 4 == 4) {
-		value->family = AF_INET;
-		value->protocol = ip[9];
-		map_address(&value->source, *(__be32 *)&ip[12]);
-		map_address(&value->target, *(__be32 *)&ip[16]);
-	} else if (ip[0] >> 4 == 6) {
-		value->family = AF_INET6;
-		value->protocol = ip[6];
-		__builtin_memcpy(&value->source, &ip[8], 16);
-		__builtin_memcpy(&value->target, &ip[24], 16);
-	}
+	bpf_probe_read_kernel(&version, sizeof(version), network);
+	if (version >> 4 == 4)
+		transport = read_ipv4(value, network);
+	else if (version >> 4 == 6)
+		transport = read_ipv6(value, network);
+	if (!transport || !has_ports(value->protocol))
+		return;
+	bpf_probe_read_kernel(ports, sizeof(ports), transport);
 	value->sport = bpf_ntohs(ports[0]);
 	value->dport = bpf_ntohs(ports[1]);
 }

@@ -207,6 +207,7 @@ struct task_struct {
 struct linux_binprm {
 	struct file *file;
 	const char *filename, *interp;
+	unsigned int per_clear;
 };
 
 /* What an iterator's program is called with. */

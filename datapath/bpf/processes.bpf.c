@@ -257,6 +257,29 @@ static __always_inline void name_parent(struct task_struct *task, __u32 *ret_pid
 	*ret_started_ns = parent ? parent->started_ns : 0;
 }
 
+#define SET_ID_BITS 06000 /* of a file's mode */
+
+/*
+ * The kernel clears bits of the personality where the file has given something away. What it was,
+ * the new credentials say; what is neither user nor group was capabilities.
+ */
+static __always_inline __u8 what_was_raised(const struct chq_proc_exec *exec,
+					    const struct linux_binprm *bprm)
+{
+	const struct chq_proc_credentials *users = &exec->creds;
+	__u8 raised = 0;
+
+	if (!BPF_CORE_READ(bprm, per_clear))
+		return 0;
+	if (users->euid != users->uid)
+		raised |= CHQ_RAISED_UID;
+	if (users->egid != users->gid)
+		raised |= CHQ_RAISED_GID;
+	if (!raised && !(BPF_CORE_READ(bprm, file, f_inode, i_mode) & SET_ID_BITS))
+		raised |= CHQ_RAISED_CAPS;
+	return raised;
+}
+
 /* What the process was before it called execve stays with it. */
 static __always_inline void inherit(struct chq_proc_exec *exec, struct work_scratch *work)
 {
@@ -310,6 +333,7 @@ static __always_inline void begin_exec(struct chq_proc_exec *exec, struct task_s
 	exec->head.pid = BPF_CORE_READ(task, tgid);
 	exec->head.tid = BPF_CORE_READ(task, pid);
 	exec->name_bytes = exec->args_bytes = 0;
+	exec->raised = 0;
 }
 
 /* All that is not text. */
@@ -341,6 +365,7 @@ int chq_exec(struct bpf_raw_tracepoint_args *ctx)
 	begin_exec(&exec->exec, task);
 	inherit(&exec->exec, work);
 	describe(&exec->exec, task);
+	exec->exec.raised = what_was_raised(&exec->exec, bprm);
 	at = add_name(exec, bprm);
 	at = add_args(exec, at, task);
 	at = add_cwd(exec, at, task, &work->path);

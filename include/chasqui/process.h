@@ -151,8 +151,16 @@ struct chq_proc_exec {
 	__u64 inode;  /* of the executable */
 	__u32 links;  /* hard links that it has */
 	__u16 name_bytes, args_bytes, cwd_bytes, binary_bytes, cgroup_bytes;
-	__u16 pad2[3];
+	__u8 raised; /* enum chq_proc_raised */
+	__u8 pad2[5];
 	__u32 pid_here; /* as in chq_proc_fork */
+};
+
+/* What the executable itself gave to whoever started it. */
+enum chq_proc_raised {
+	CHQ_RAISED_UID = 1, /* set-user-ID: euid is another than uid */
+	CHQ_RAISED_GID = 2,
+	CHQ_RAISED_CAPS = 4, /* capabilities of the file */
 };
 
 /* chq_proc_lost, per CPU: what was not reported, by where it was lost. */

@@ -274,3 +274,42 @@ spares() {
 	under true
 	ok "$by: and that is counted"         not counted all spared 0
 }
+
+# packets HOOK: what a packet is, at a hook whose argument 0 it is, by each of its filters.
+packets() {
+	local one
+	fresh
+	one='"::1"' && sysctl -qw net.ipv6.conf.lo.disable_ipv6=0
+	packet() { hook "$1" "${2//FILTERS/$3}"; }
+	packet all "$1" "{index: 0, operator: DAddr, values: [127.0.0.0/8, $one]}, {index: 0, operator: DPort, values: [\"7771:7775\"]}"
+	packet source "$1" "{index: 0, operator: SAddr, values: [127.0.0.0/8]}, {index: 0, operator: DPort, values: [7771]}"
+	packet away "$1" "{index: 0, operator: NotSAddr, values: [127.0.0.0/8]}, {index: 0, operator: DPort, values: [\"7771:7775\"]}"
+	packet from "$1" "{index: 0, operator: SPort, values: [7776]}, {index: 0, operator: DPort, values: [7771]}"
+	packet low "$1" "{index: 0, operator: SPortPriv}, {index: 0, operator: DPort, values: [\"7771:7775\"]}"
+	packet udp "$1" "{index: 0, operator: Protocol, values: [IPPROTO_UDP]}, {index: 0, operator: DPort, values: [\"7771:7775\"]}"
+	packet six "$1" "{index: 0, operator: Family, values: [AF_INET6]}, {index: 0, operator: DPort, values: [\"7771:7775\"]}"
+	during "(echo >/dev/udp/127.0.0.1/7771); (echo >/dev/udp/::1/7772); (echo >/dev/tcp/127.0.0.1/7773)
+		python3 - <<-END
+			import socket
+			for sport in 7776, 77:
+			    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+			    s.bind(('127.0.0.1', sport))
+			    s.sendto(b'x', ('127.0.0.1', 7771))
+			# Options of IPv6 stand before the ports of this one.
+			s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+			s.sendmsg([b'x'], [(socket.IPPROTO_IPV6, socket.IPV6_DSTOPTS, bytes([0, 0, 1, 4, 0, 0, 0, 0]))], 0, ('::1', 7774))
+		END"
+	ok "$by: a packet's addresses and ports" tells "all .* POST family2:[0-9]*->7771/17"
+	ok "$by: those of IPv6"                  tells "all .* POST family10:[0-9]*->7772/17"
+	ok "$by: those of TCP"                   tells "all .* POST family2:[0-9]*->7773/6"
+	ok "$by: behind options"                 tells "all .* POST family10:[0-9]*->7774/17"
+	ok "$by: SAddr of a packet"              times 3 "source .*"
+	ok "$by: NotSAddr"                       times 2 "away .* family10:"
+	ok "$by: NotSAddr, no other"             times 0 "away .* family2:"
+	ok "$by: SPort"                          times 1 "from .* family2:7776->7771/17"
+	ok "$by: SPort, no other"                times 1 "from .*"
+	ok "$by: SPortPriv"                      times 1 "low .* family2:77->"
+	ok "$by: Protocol"                       times 5 "udp .*"
+	ok "$by: Protocol, no other"             times 0 "udp .*/6"
+	ok "$by: Family"                         times 2 "six .*"
+}

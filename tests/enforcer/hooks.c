@@ -51,6 +51,8 @@ static void print_arg(const struct hook_arg *arg)
 	case HOOK_ARG_SOCKADDR:
 		fprintf(stderr, " family%u:%u->%u", arg->sock.family, arg->sock.sport,
 			arg->sock.dport);
+		if (arg->kind == HOOK_ARG_SKB)
+			fprintf(stderr, "/%u", arg->sock.protocol);
 		break;
 	case HOOK_ARG_CRED:
 		fprintf(stderr, " euid%u", arg->cred.euid);

@@ -39,6 +39,10 @@ ok "that is told"                     tells "kill sched_process_exec SIGKILL $bo
 ok "a tracepoint's fields"            tells "perf sched_process_exec POST \"/usr/bin/busybox\" [1-9]"
 ok "a function of a program"          tells "symbol main POST 2"
 
+packets "  tracepoints:
+  - {subsystem: net, event: net_dev_queue, raw: true, args: [{index: 0, type: skb}],
+     selectors: [{matchArgs: [FILTERS], $ours}]}"
+
 fresh
 hook nowhere "  kprobes:
   - {call: tcp_connect, syscall: false, args: [{index: 0, type: sock}]}"

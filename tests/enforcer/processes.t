@@ -90,7 +90,29 @@ ok "the machine's own are said to be so"     tells true nobody ".ns.uts.is_host"
 unshare --uts ./mytrue elsewhere
 ok "and others not"                          tells false field 'select(.process_exec.process.arguments == "elsewhere") | .process_exec.process.ns.uts | has("is_host")' --binary mytrue
 ok "its control group"                       tells true nobody '.cgroup.path | startswith("/")'
+nobody_ends() { field "select(.process_exit.process.arguments == \"nobody\") | .process_exit.process | $1" --binary mytrue; }
+ok "the end says it, too"                    tells "$(stat -Lc %i /proc/self/ns/mnt)" nobody_ends .ns.mnt.inum
+ok "root's end has capabilities"             tells true field 'select(.process_exit.process.arguments == "leaf") | .process_exit.process.cap.permitted | index("CAP_KILL") != null' --binary mytrue
 ok "its login"                               tells "$(cat /proc/self/loginuid 2>/dev/null || echo 4294967295)" nobody .auid
+
+# ---- what is unusual about a program ----
+properties() { field .process_exec.process.binary_properties --event exec --binary "$1" | tail -1; }
+as_other() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
+cp mytrue gives-user && chmod u+s gives-user && as_other ./gives-user
+ok "set-user-ID, to root"                    tells '{"setuid":0,"privileges_changed":["PRIVILEGES_RAISED_EXEC_FILE_SETUID"]}' properties gives-user
+cp mytrue gives-group && chown 0:5 gives-group && chmod g+s gives-group && as_other ./gives-group
+ok "set-group-ID, to somebody"               tells '{"setgid":5}' properties gives-group
+cp mytrue gives-caps && setcap cap_net_raw+ep gives-caps && as_other bash -c './gives-caps; :'
+ok "capabilities of the file"                tells '{"privileges_changed":["PRIVILEGES_RAISED_EXEC_FILE_CAP"]}' properties gives-caps
+cp mytrue plain && as_other ./plain
+ok "nothing of the kind"                     tells null properties plain
+./gives-user
+ok "root gets nothing by it"                 tells null properties gives-user
+cp mytrue gone && exec 9<gone && inode=$(stat -c %i gone) && rm gone && /proc/self/fd/9
+exec 9<&-
+ok "a program without a name any more"       tells "{\"file\":{\"inode\":{\"number\":\"$inode\",\"links\":0}}}" properties 9
+setpriv --securebits +noroot ./mytrue keeps
+ok "bits of the credentials"                 tells '["SecBitNoRoot"]' field 'select(.process_exec.process.arguments == "keeps") | .process_exec.process.process_credentials.securebits' --binary mytrue
 
 # ---- threads ----
 threads=$built/tests/enforcer/threads

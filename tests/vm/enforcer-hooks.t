@@ -93,10 +93,39 @@ notices() {
 	ok "$by: and is told"               tells "notice sys_openat NOTIFYENFORCER"
 }
 
+# Pid 1 of the machine reads when it is asked to (scripts/vm/init). LSM would refuse it, too.
+first() {
+	local read="matchArgs: [$(file Equal /dev/first.txt)]"
+	fresh
+	rm -f /dev/first.said
+	echo "the first line" >/dev/first.txt
+	policy spare "{$read, matchActions: [{action: Sigkill}]}"
+	[ "${1:-}" ] && policy name "{$read, matchPIDs: [{operator: In, values: [1]}], matchActions: [{action: Sigkill}]}"
+	during "(cat /dev/first.txt); echo /dev/first.txt >/dev/first
+		for _ in {1..300}; do [ -s /dev/first.said ] && break; sleep 0.1; done"
+}
+exempts() {
+	first
+	ok "$by: others do not read the file"  printed ""
+	ok "$by: pid 1 does"                   is "the first line" cat /dev/first.said
+	ok "$by: that is told as Sigkill"      times 2 "spare .* SIGKILL /dev/first.txt:"
+	ok "$by: and counted as spared"        counted spare spared 1
+	ok "$by: once was enforced"            counted spare enforced 1
+	first named
+	ok "$by: unless a policy names it"     is "" cat /dev/first.said
+}
+
 make_box
 [ "$(uname -r | cut -d. -f1-2)" = 6.1 ] && multi='' || multi=kprobe.multi
 for by in lsm fmod_ret; do kills; denies; done
-for by in fentry kprobe; do kills; functions; done
+for by in lsm fmod_ret; do exempts; done
+for by in fentry kprobe; do
+	kills
+	functions
+	packets "  kprobes:
+  - {call: __dev_queue_xmit, syscall: false, args: [{index: 0, type: skb}],
+     selectors: [{matchArgs: [FILTERS], $ours}]}"
+done
 for by in $multi raw_tp; do kills; done
 by=best
 seed
