@@ -214,6 +214,15 @@ static void forget(struct hooks *hooks, const struct hooks_set *next)
 	hooks->sets[0] = *next;
 }
 
+/* Programs whose links are gone may still run for a moment: they shall do nothing more. */
+static void silence(const struct hooks_set *set)
+{
+	struct chq_policy_state off = {CHQ_POLICY_OFF};
+
+	for (uint32_t i = 0; set->number && i < set->n_policies; i++)
+		bpf_map_update_elem(set->policies, &i, &off, BPF_ANY);
+}
+
 /* From now on the new set tells; the old one's programs go. */
 static int go_live(struct hooks *hooks, const struct hooks_set *next)
 {
@@ -223,6 +232,7 @@ static int go_live(struct hooks *hooks, const struct hooks_set *next)
 
 	if (bpf_map_update_elem(hooks->shared[SHARED_CELL], &zero, &cell, BPF_ANY))
 		return -errno;
+	silence(&hooks->sets[0]);
 	forget(hooks, next);
 	if (old)
 		set_remove(hooks, old);
@@ -376,6 +386,7 @@ int hooks_detach(struct hooks *hooks)
 
 	if (hooks->shared[SHARED_CELL] >= 0)
 		bpf_map_update_elem(hooks->shared[SHARED_CELL], &zero, &none, BPF_ANY);
+	silence(&hooks->sets[0]);
 	remove_others(hooks, 0);
 	for (size_t i = 0; i < SETS_KNOWN; i++)
 		set_close(&hooks->sets[i]);

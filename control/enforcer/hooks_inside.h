@@ -166,6 +166,10 @@ const char *hook_call_name(const struct tracing_hook *hook, size_t call);
 /* The LSM hook whose arguments are those of this function, or NULL. */
 const char *lsm_hook_of(const struct tracing_hook *hook, const char *call);
 
+/* Is it asked before a program is started? Where nothing shows that, its start shows it. */
+bool hook_is_exec(const struct tracing_hook *hook, const char *call);
+#define EXEC_TRACEPOINT "sched_process_exec"
+
 /* ---- hooks_set.c: maps and pins of a set ---- */
 
 enum shared_map {

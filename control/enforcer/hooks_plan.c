@@ -285,6 +285,8 @@ static struct chq_visit direct_visit(const struct plan_program *program,
 	if (program->back_end == HOOKS_LSM && hook->kind == TRACING_KPROBE &&
 	    strcmp(program->function, "mmap_file") == 0)
 		visit.adapter = CHQ_AS_LSM_MMAP;
+	if (strcmp(program->function, EXEC_TRACEPOINT) == 0 && hook->kind != TRACING_TRACEPOINT)
+		visit.adapter = CHQ_AS_EXEC;
 	if (program->back_end == HOOKS_FILEMAP) {
 		visit.adapter = CHQ_AS_WITH_MASK;
 		visit.mask = 4;
@@ -321,6 +323,10 @@ static int plan_direct(struct plan *plan, const struct tracing_hook *hook, const
 			 lsm_hook_of(hook, call));
 	if (program->back_end == HOOKS_RAW_TRACEPOINT)
 		program->n_args = args_read(hook);
+	if (program->back_end == HOOKS_RAW_TRACEPOINT && hook_is_exec(hook, call)) {
+		snprintf(program->function, sizeof(program->function), "%s", EXEC_TRACEPOINT);
+		program->n_args = 3;
+	}
 	if (program->back_end == HOOKS_FILEMAP) {
 		snprintf(program->function, sizeof(program->function), "mm_filemap_get_pages");
 		program->n_args = 1;

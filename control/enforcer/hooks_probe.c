@@ -183,6 +183,12 @@ static int fits(const struct tracing_hook *hook, size_t call, enum hooks_back_en
 			       ? 0
 			       : cannot(why, "the page cache does not show %s", name);
 	case HOOKS_RAW_TRACEPOINT:
+		if (hook_is_exec(hook, name))
+			return hook->returns
+				       ? cannot(why,
+						"the start of a program does not show what %s returns",
+						name)
+				       : 0;
 		return hook->kind == TRACING_TRACEPOINT && hook->raw ? 0 : cannot(why, "%s", name);
 	case HOOKS_TRACEPOINT:
 		return hook->kind == TRACING_TRACEPOINT && !hook->raw ? 0 : cannot(why, "%s", name);
@@ -239,8 +245,11 @@ static void describe(const struct tracing_hook *hook, size_t call, enum hooks_ba
 	memset(ret->function, 0, sizeof(ret->function));
 	memset(ret->subsystem, 0, sizeof(ret->subsystem));
 	ret->offset = 0;
-	strncpy(ret->function, back_end == HOOKS_LSM ? lsm_hook_of(hook, name) : name,
-		sizeof(ret->function) - 1);
+	if (back_end == HOOKS_LSM)
+		name = lsm_hook_of(hook, name);
+	else if (back_end == HOOKS_RAW_TRACEPOINT && hook_is_exec(hook, name))
+		name = EXEC_TRACEPOINT;
+	strncpy(ret->function, name, sizeof(ret->function) - 1);
 	if (hook->path || hook->subsystem)
 		strncpy(ret->subsystem, hook->path ? hook->path : hook->subsystem,
 			sizeof(ret->subsystem) - 1);

@@ -105,6 +105,14 @@ const char *lsm_hook_of(const struct tracing_hook *hook, const char *call)
 	return NULL;
 }
 
+bool hook_is_exec(const struct tracing_hook *hook, const char *call)
+{
+	if (hook->kind == TRACING_LSM)
+		return strcmp(call, "bprm_check_security") == 0;
+	return hook->kind == TRACING_KPROBE && !hook->syscall &&
+	       strcmp(call, "security_bprm_check") == 0;
+}
+
 static bool is_file_hook(const char *call)
 {
 	return strstr(call, "file_") || strstr(call, "path_truncate");
@@ -131,6 +139,10 @@ const char *hooks_limits(enum hooks_back_end back_end, const struct tracing_hook
 			    : "io_uring; arguments that another thread changes meanwhile";
 	case HOOKS_FILEMAP:
 		return "writes, direct and spliced reads, tmpfs, overlayfs, mapped memory, io_uring's own table of files; other names of a file";
+	case HOOKS_RAW_TRACEPOINT:
+		if (hook_is_exec(hook, hook_call_name(hook, call)))
+			return "a script, whose interpreter is seen in its place; what called execve is gone by then";
+		return "the event that it tells of, which has happened";
 	default:
 		return "the event that it tells of, which has happened";
 	}

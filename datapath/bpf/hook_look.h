@@ -18,18 +18,18 @@ extern void *bpf_rdonly_cast(const void *object, __u32 type_id) __ksym __weak;
  * A field of a kernel struct, by a plain load where that can be had: a call of
  * bpf_probe_read_kernel() costs more than all the rest of the look. What cannot be read is 0.
  */
-#define LOOK(type, object, field)                                                              \
-	({                                                                                     \
-		__typeof__(((type *)0)->field) seen_;                                          \
-                                                                                               \
-		if (chq_can_cast) {                                                            \
-			const type *typed_ =                                                   \
-				bpf_rdonly_cast(object, bpf_core_type_id_kernel(type));        \
-			seen_ = typed_->field;                                                 \
-		} else {                                                                       \
-			seen_ = BPF_CORE_READ((const type *)(object), field);                  \
-		}                                                                              \
-		seen_;                                                                         \
+#define LOOK(type, object, field)                                                       \
+	({                                                                              \
+		__typeof__(((type *)0)->field) seen_;                                   \
+                                                                                        \
+		if (chq_can_cast) {                                                     \
+			const type *typed_ =                                            \
+				bpf_rdonly_cast(object, bpf_core_type_id_kernel(type)); \
+			seen_ = typed_->field;                                          \
+		} else {                                                                \
+			seen_ = BPF_CORE_READ((const type *)(object), field);           \
+		}                                                                       \
+		seen_;                                                                  \
 	})
 
 /* Words without a type of their own are read as the first field of a struct that has one. */

@@ -36,6 +36,9 @@ static __always_inline bool adapt(struct work *work, const struct chq_visit *vis
 	case CHQ_AS_LSM_MMAP:
 		work->hit.args[2] = work->raw[3];
 		return true;
+	case CHQ_AS_EXEC:
+		work->hit.args[0] = work->raw[2];
+		return true;
 	case CHQ_AS_WITH_MASK:
 		work->hit.args[1] = visit->mask;
 		return true;

@@ -80,6 +80,7 @@ enum chq_adapter {
 	CHQ_AS_FD_INSTALL, /* (fd, file): fd_install */
 	CHQ_AS_WITH_MASK,  /* (argument 0, `mask`): the file is there, and the mask is known */
 	CHQ_AS_LSM_MMAP,   /* lsm/mmap_file has one argument more than security_mmap_file */
+	CHQ_AS_EXEC,	   /* sched_process_exec (task, pid, bprm): security_bprm_check (bprm) */
 	CHQ_ADAPTERS
 };
 
@@ -119,7 +120,8 @@ struct chq_point {
 #define CHQ_SYSCALL_EXIT 2048
 #define CHQ_SYSCALLS	 4096
 
-/* Bits of these numbers, with CHQ_SYSCALL_EXIT as CHQ_SYSCALL_32: does either table have a point there? */
+/* Bits of these numbers, with CHQ_SYSCALL_EXIT as CHQ_SYSCALL_32: does either table have a point
+ * there? */
 #define CHQ_WATCHED_EXIT 1024
 #define CHQ_WATCHED	 2048
 

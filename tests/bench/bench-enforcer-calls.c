@@ -7,7 +7,8 @@
  * What the kernel itself takes for a program at that place, one that does nothing, is measured in
  * the same run (as "nothing"): no back end can be cheaper.
  *
- *   bench-enforcer-calls POLICY.yaml GUARD-PROGRAM ROUNDS DISK-FILE   (in a sandbox: see bench-enforcer)
+ *   bench-enforcer-calls POLICY.yaml GUARD-PROGRAM ROUNDS DISK-FILE   (in a sandbox: see
+ * bench-enforcer)
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +32,8 @@
 
 enum { MANY = 100, ROUNDS_MOST = 64, WAYS_MOST = 32 };
 enum { COST_READ, COST_DISK, COST_OPEN, COST_BESIDE, COST_EXEC, COSTS };
-static const char *const cost_names[] = {"read, tmpfs", "read, disk", "open", "open beside", "execve"};
+static const char *const cost_names[] = {"read, tmpfs", "read, disk", "open", "open beside",
+					 "execve"};
 
 #define GUARD	  HOOKS_NONE /* as a back end: chasqui-guard */
 #define DIRECTORY "/sys/fs/bpf/bench"
@@ -356,7 +358,8 @@ int main(int argc, char **argv)
 	add_ways(&bench);
 	for (unsigned round = 0; round < bench.rounds; round++)
 		for (size_t i = 0; i < bench.n_ways; i++)
-			(bench.ways[i].empty ? measure_empty : measure)(&bench, &bench.ways[i], round);
+			(bench.ways[i].empty ? measure_empty : measure)(&bench, &bench.ways[i],
+									round);
 	report(&bench);
 	guard_client_close(bench.guard);
 	hooks_close(bench.hooks);

@@ -180,6 +180,19 @@ END
 ok "execution"                          apply
 ok "is refused"                         refuses bash -c "exec $top_dir/bin/tool"
 ok "reading it is not"                  cmp $top_dir/bin/tool /bin/true
+printf '#!/bin/sh\necho started\n' >$top_dir/bin/script && chmod +x $top_dir/bin/script
+policy exec <<END
+- call: security_bprm_check
+  args: [{index: 0, type: linux_binprm}]
+  selectors:
+  - matchArgs: [{index: 0, operator: Equal, values: [$top_dir/bin/tool, $top_dir/bin/script]}]
+    matchActions: [{action: Sigkill}]
+END
+ok "execution may be the end"           apply
+ok "of who tries"                       kills bash -c "exec $top_dir/bin/tool"
+ok "by a descriptor"                    kills python3 -c "import os; os.execve(os.open('$top_dir/bin/tool', os.O_PATH), ['tool'], {})"
+ok "of a script"                        kills bash -c "exec $top_dir/bin/script"
+ok "who reads it lives"                 is started sh $top_dir/bin/script
 no_policies
 policy open <<END
 - call: security_file_open

@@ -33,35 +33,40 @@ struct watch {
 	struct process_programs *programs;
 };
 
+/* What the command says goes the same way, in pieces: ours waits until it has ended. */
+static FILE *told;
+static char *told_text;
+static size_t told_bytes;
+
 static void print_arg(const struct hook_arg *arg)
 {
 	switch (arg->kind) {
 	case HOOK_ARG_STRING:
 	case HOOK_ARG_BYTES:
-		fprintf(stderr, " \"%.*s\"", (int)arg->text.n_bytes, arg->text.bytes);
+		fprintf(told, " \"%.*s\"", (int)arg->text.n_bytes, arg->text.bytes);
 		break;
 	case HOOK_ARG_FILE:
 	case HOOK_ARG_PATH:
 	case HOOK_ARG_BINPRM:
-		fprintf(stderr, " %s%s:%o", arg->file.path, arg->file.unresolved ? "(cut)" : "",
+		fprintf(told, " %s%s:%o", arg->file.path, arg->file.unresolved ? "(cut)" : "",
 			arg->file.mode);
 		break;
 	case HOOK_ARG_SOCK:
 	case HOOK_ARG_SKB:
 	case HOOK_ARG_SOCKADDR:
-		fprintf(stderr, " family%u:%u->%u", arg->sock.family, arg->sock.sport,
+		fprintf(told, " family%u:%u->%u", arg->sock.family, arg->sock.sport,
 			arg->sock.dport);
 		if (arg->kind == HOOK_ARG_SKB)
-			fprintf(stderr, "/%u", arg->sock.protocol);
+			fprintf(told, "/%u", arg->sock.protocol);
 		break;
 	case HOOK_ARG_CRED:
-		fprintf(stderr, " euid%u", arg->cred.euid);
+		fprintf(told, " euid%u", arg->cred.euid);
 		break;
 	case HOOK_ARG_NONE:
-		fprintf(stderr, " -");
+		fprintf(told, " -");
 		break;
 	default:
-		fprintf(stderr, " %lld", (long long)arg->number);
+		fprintf(told, " %lld", (long long)arg->number);
 	}
 }
 
@@ -81,16 +86,16 @@ static void print_record(void *data, const struct chq_proc_head *record, size_t 
 		return;
 	err = hooks_event(watch->hooks, record, bytes, &event);
 	if (err) {
-		fprintf(stderr, "event: %s\n", strerror(-err));
+		fprintf(told, "event: %s\n", strerror(-err));
 		return;
 	}
-	fprintf(stderr, "event: %s %s %s", event.policy, event.function, actions[event.action]);
+	fprintf(told, "event: %s %s %s", event.policy, event.function, actions[event.action]);
 	for (size_t i = 0; i < event.n_args; i++)
 		print_arg(&event.args[i]);
 	if (event.has_result)
-		fprintf(stderr, " = %lld %s", (long long)event.result.number,
+		fprintf(told, " = %lld %s", (long long)event.result.number,
 			actions[event.return_action]);
-	fprintf(stderr, "\n");
+	fprintf(told, "\n");
 	hook_event_clear(&event);
 }
 
@@ -186,6 +191,9 @@ static void report(struct watch *watch, const struct config *config)
 
 	while (process_programs_read(watch->programs, 1000, print_record, watch) > 0)
 		;
+	fclose(told);
+	fputs(told_text, stderr);
+	free(told_text);
 	for (size_t i = 0; i < config->n_tracing; i++) {
 		struct hooks_counters counters = {};
 
@@ -218,9 +226,9 @@ static void run(struct watch *watch, char **command)
 		usleep(1000);
 	}
 	if (WIFSIGNALED(status))
-		fprintf(stderr, "ended: signal %d\n", WTERMSIG(status));
+		fprintf(told, "ended: signal %d\n", WTERMSIG(status));
 	else
-		fprintf(stderr, "ended: status %d\n", WEXITSTATUS(status));
+		fprintf(told, "ended: status %d\n", WEXITSTATUS(status));
 }
 
 static int open_watch(struct watch *watch)
@@ -253,9 +261,8 @@ int main(int argc, char **argv)
 	struct watch watch = {};
 	int n = 2, err = 0;
 
-	/* The command says things there, too: a line of ours is one piece. */
-	setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
-	if (argc < 2 || open_watch(&watch))
+	told = open_memstream(&told_text, &told_bytes);
+	if (argc < 2 || !told || open_watch(&watch))
 		return 2;
 	if (strcmp(argv[1], "probe") == 0)
 		return probe(&watch);

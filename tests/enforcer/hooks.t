@@ -43,6 +43,24 @@ packets "  tracepoints:
   - {subsystem: net, event: net_dev_queue, raw: true, args: [{index: 0, type: skb}],
      selectors: [{matchArgs: [FILTERS], $ours}]}"
 
+# Execution, where no function of the kernel can be hooked: the new program ends before it begins.
+fresh
+echo '#!/bin/sh' >$box/script; chmod +x $box/script
+hook exec "  kprobes:
+  - {call: security_bprm_check, syscall: false, args: [{index: 0, type: linux_binprm}],
+     selectors: [{matchArgs: [{index: 0, operator: Equal, values: [$box/never]}], matchActions: [{action: Sigkill}]}]}"
+hook lsm "  lsmhooks:
+  - {hook: bprm_check_security, args: [{index: 0, type: linux_binprm}],
+     selectors: [{matchArgs: [{index: 0, operator: Postfix, values: [/never, /busybox]}], $ours}]}"
+during "busybox true; $box/never echo too late; exec $box/never echo too late"
+ok "security_bprm_check: ends before it begins" ended "signal 9"
+ok "not a word of it"                 not grep "too late" printed
+ok "it is told, with the file"        times 2 "exec security_bprm_check SIGKILL $box/never:100755"
+ok "the LSM hook of the name, too"    tells "lsm bprm_check_security POST .*/busybox:100755"
+sed -i 's/syscall: false/&, return: true, returnArg: {index: 0, type: int}/' exec.yaml
+under true
+ok "but not its return"               grep "^refused: policy exec: security_bprm_check: " told
+
 fresh
 hook nowhere "  kprobes:
   - {call: tcp_connect, syscall: false, args: [{index: 0, type: sock}]}"

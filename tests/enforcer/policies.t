@@ -110,6 +110,30 @@ rm "$config/fourth.yaml"
 ok "and it goes"                              chasqui reload
 ok "so that the file is free"                 reads "secret d" /d.txt
 
+# ---- execution ----
+
+cp "$(type -P echo)" /run/test/tool
+cat >"$config/exec.yaml" <<-END
+	apiVersion: cilium.io/v1alpha1
+	kind: TracingPolicy
+	metadata: {name: exec}
+	spec:
+	  kprobes:
+	  - call: security_bprm_check
+	    args: [{index: 0, type: linux_binprm}]
+	    selectors:
+	    - matchArgs: [{index: 0, operator: Equal, values: [/run/test/tool]}]
+	      matchActions: [{action: Sigkill}]
+END
+ok "a policy on execution"                    chasqui reload
+ok "is the end of who starts the program"     kills bash -c 'exec /run/test/tool started'
+ok "and of nobody else"                       is started echo started
+ok "monitor lets it start"                    chasqui tracing set-mode exec monitor
+ok "as it says"                               is started /run/test/tool started
+ok "and is counted"                           eventually more_than 0 of exec monitored
+rm "$config/exec.yaml"
+ok "it goes"                                  chasqui reload
+
 # ---- bad ones ----
 
 cat >"$config/bad.yaml" <<-END

@@ -33,7 +33,8 @@ static int symbolic(struct scene *scene)
 	return symlink(scene->file, beside(scene, "alias")) ? errno : read_alias(scene, "alias");
 }
 
-/* Mounts of this process alone. */
+/* Mounts of this process alone, in the sandbox's own directory: who is killed leaves nothing
+ * behind. */
 static int own_mounts(void)
 {
 	return unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ? errno
@@ -42,7 +43,7 @@ static int own_mounts(void)
 
 static int bound(struct scene *scene)
 {
-	char target[] = "/tmp/chasqui-vector-XXXXXX";
+	char target[] = "/run/test/vector-XXXXXX";
 	int err = own_mounts(), fd = mkstemp(target);
 
 	if (err || fd < 0)
@@ -57,7 +58,7 @@ static int bound(struct scene *scene)
 
 static int bound_directory(struct scene *scene)
 {
-	char target[] = "/tmp/chasqui-vector-XXXXXX", path[256];
+	char target[] = "/run/test/vector-XXXXXX", path[256];
 	int err = own_mounts();
 
 	if (err || !mkdtemp(target))

@@ -95,7 +95,8 @@ notices() {
 
 # Pid 1 of the machine reads when it is asked to (scripts/vm/init). LSM would refuse it, too.
 first() {
-	local read="matchArgs: [$(file Equal /dev/first.txt)]"
+	local read
+	read="matchArgs: [$(file Equal /dev/first.txt)]"
 	fresh
 	rm -f /dev/first.said
 	echo "the first line" >/dev/first.txt
@@ -108,8 +109,8 @@ exempts() {
 	first
 	ok "$by: others do not read the file"  printed ""
 	ok "$by: pid 1 does"                   is "the first line" cat /dev/first.said
-	ok "$by: that is told as Sigkill"      times 2 "spare .* SIGKILL /dev/first.txt:"
-	ok "$by: and counted as spared"        counted spare spared 1
+	ok "$by: that is told as Sigkill"      tells "spare .* SIGKILL /dev/first.txt:"
+	ok "$by: and counted as spared"        not counted spare spared 0
 	ok "$by: once was enforced"            counted spare enforced 1
 	first named
 	ok "$by: unless a policy names it"     is "" cat /dev/first.said
@@ -118,14 +119,12 @@ exempts() {
 make_box
 [ "$(uname -r | cut -d. -f1-2)" = 6.1 ] && multi='' || multi=kprobe.multi
 for by in lsm fmod_ret; do kills; denies; done
-for by in lsm fmod_ret; do exempts; done
-for by in fentry kprobe; do
-	kills
-	functions
-	packets "  kprobes:
+for by in fentry kprobe; do kills; functions; done
+packets "  kprobes:
   - {call: __dev_queue_xmit, syscall: false, args: [{index: 0, type: skb}],
      selectors: [{matchArgs: [FILTERS], $ours}]}"
-done
+by=lsm
+exempts
 for by in $multi raw_tp; do kills; done
 by=best
 seed
