@@ -55,10 +55,13 @@ static void print_state(const json_t *status)
 		       text_at(status, "config"));
 	if (json_is_string(member_at(status, "refused")))
 		printf("Refused:     %s\n", text_at(status, "refused"));
-	printf("Forwarding:  IPv4 %s, IPv6 %s%s\n",
+	printf("Forwarding:  IPv4 %s, IPv6 %s%s; running flows %s%s\n",
 	       true_at(status, "forwarding.ipv4") ? "on" : "off",
 	       true_at(status, "forwarding.ipv6") ? "on" : "off",
-	       true_at(status, "forwarding.managed") ? "" : " (left alone)");
+	       true_at(status, "forwarding.managed") ? "" : " (left alone)",
+	       true_at(status, "forwarding.direct") ? "directly" : "by the kernel's stack: ",
+	       true_at(status, "forwarding.direct") ? ""
+						    : text_at(status, "forwarding.directNote"));
 }
 
 static void print_tunnel(const json_t *status)

@@ -134,6 +134,7 @@ struct generation {
 	size_t n_ethertypes;
 	uint32_t timeout_ticks[CHQ_TIMEOUT_MAX];
 	uint32_t pickup_ticks;
+	bool by_stack; /* no packet leaves straight from the checkpoint */
 	struct limits limits;
 
 	struct chq_entry own; /* what an address of the gateway itself means */

@@ -43,7 +43,7 @@ static bool same_settings(const struct generation *a, const struct generation *b
 {
 	return SAME(a, b, deny, n_deny) && SAME(a, b, encrypt, n_encrypt) &&
 	       SAME(a, b, ports, n_ports) && SAME(a, b, ethertypes, n_ethertypes) &&
-	       a->pickup_ticks == b->pickup_ticks &&
+	       a->pickup_ticks == b->pickup_ticks && a->by_stack == b->by_stack &&
 	       memcmp(a->timeout_ticks, b->timeout_ticks, sizeof(a->timeout_ticks)) == 0 &&
 	       memcmp(&a->limits, &b->limits, sizeof(a->limits)) == 0;
 }

@@ -211,6 +211,7 @@ static void write_timeouts(struct compiler *c)
 	for (int i = 0; i < CHQ_TIMEOUT_MAX; i++)
 		c->out->timeout_ticks[i] = ticks_of(
 			gateway->timeout_s[i] > 0 ? gateway->timeout_s[i] : default_timeout_s[i]);
+	c->out->by_stack = gateway->by_stack;
 	c->out->pickup_ticks = gateway->pickup_s > 0 ? ticks_of(gateway->pickup_s) : 0;
 }
 

@@ -66,6 +66,9 @@ struct daemon {
 	struct tunnel_control *tunnel;
 	int tunnel_fd; /* readable when it has news */
 	struct event *tunnel_event;
+	struct bypass *bypass; /* who else waits for forwarded packets; NULL: cannot be asked */
+	struct event *direct_event;
+	char direct_note[160]; /* why flows are not forwarded directly; "": they are */
 	bool tunnel_up;
 	char tunnel_note[256]; /* said last */
 	struct live live;

@@ -11,6 +11,7 @@
 #include "daemon/addresses.h"
 #include "daemon/change.h"
 #include "daemon/daemon.h"
+#include "daemon/direct.h"
 #include "daemon/folder.h"
 #include "daemon/notify.h"
 #include "daemon/ports.h"
@@ -113,6 +114,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *data)
 	(void)fd;
 	(void)what;
 	datapath_sweep(daemon->datapath);
+	direct_tick(daemon);
 	tracing_tick(daemon);
 }
 
@@ -159,6 +161,8 @@ int news_open(struct daemon *daemon)
 	if (!err)
 		err = add(daemon, -1, EV_TIMEOUT, on_check, &every_check);
 	if (!err)
+		err = direct_open(daemon);
+	if (!err)
 		err = add(daemon, SIGHUP, EV_SIGNAL, on_reload, NULL);
 	if (!err)
 		err = add(daemon, SIGUSR1, EV_SIGNAL, on_dump, NULL);
@@ -174,5 +178,6 @@ void news_close(struct daemon *daemon)
 	for (size_t i = 0; i < daemon->n_timers; i++)
 		event_free(daemon->timers[i]);
 	daemon->n_timers = 0;
+	direct_close(daemon);
 	watch_close(daemon->watch);
 }

@@ -104,8 +104,9 @@ static json_t *forwarding_as_json(const struct daemon *daemon)
 	bool ipv4 = false, ipv6 = false;
 
 	forwarding_get(&ipv4, &ipv6);
-	return json_pack("{s:b, s:b, s:b}", "managed", !daemon->options.no_forwarding, "ipv4", ipv4,
-			 "ipv6", ipv6);
+	return json_pack("{s:b, s:b, s:b, s:b, s:s}", "managed", !daemon->options.no_forwarding,
+			 "ipv4", ipv4, "ipv6", ipv6, "direct", datapath_direct(daemon->datapath),
+			 "directNote", daemon->direct_note);
 }
 
 static const char *state_word(const struct daemon *daemon)

@@ -42,8 +42,19 @@ static struct port_state *find_port(struct datapath *datapath, unsigned ifindex)
 	return NULL;
 }
 
+/* How its frames look, for what leaves straight by it. */
+static void describe(struct chq_link *value, const struct link *link)
+{
+	if (!link)
+		return;
+	value->ethernet = !link_is_l3(link);
+	value->mtu_bytes = link->mtu_bytes < UINT16_MAX ? link->mtu_bytes : UINT16_MAX;
+	memcpy(value->mac, link->mac, sizeof(value->mac));
+}
+
 /* Keeps what the programs themselves have noted of the link. */
-static int link_set(struct datapath *datapath, uint32_t ifindex, const struct chq_link *value)
+static int link_set(struct datapath *datapath, const struct links *links, uint32_t ifindex,
+		    const struct chq_link *value)
 {
 	int fd = map_fd(datapath, "chq_link");
 	struct chq_link there = {}, next = *value;
@@ -52,6 +63,8 @@ static int link_set(struct datapath *datapath, uint32_t ifindex, const struct ch
 		return 0;
 	if (bpf_map_lookup_elem(fd, &ifindex, &there) == 0 && next.port == there.port)
 		next.translates = there.translates;
+	if (next.live)
+		describe(&next, links_find(links, ifindex));
 	return bpf_map_update_elem(fd, &ifindex, &next, BPF_ANY);
 }
 
@@ -59,7 +72,7 @@ static int link_set(struct datapath *datapath, uint32_t ifindex, const struct ch
 int links_set(struct datapath *datapath, const struct links *links, unsigned ifindex,
 	      const struct chq_link *value)
 {
-	int err = link_set(datapath, ifindex, value);
+	int err = link_set(datapath, links, ifindex, value);
 
 	for (size_t i = 0; i < links->count && !err; i++) {
 		const struct link *link = &links->list[i];

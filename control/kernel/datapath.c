@@ -32,6 +32,19 @@ int pickup_open(struct datapath *datapath)
 	return 0;
 }
 
+/* Two seconds, at least. */
+#define DIRECT_TICKS ((2000000000u >> CHQ_TICK_SHIFT) + 1)
+
+void datapath_direct_set(struct datapath *datapath, bool on)
+{
+	datapath->config->direct_until_tick = tick_now() + (on ? DIRECT_TICKS : 0);
+}
+
+bool datapath_direct(const struct datapath *datapath)
+{
+	return (int32_t)(datapath->config->direct_until_tick - tick_now()) > 0;
+}
+
 static void set_default(uint32_t *limit, uint32_t value)
 {
 	if (!*limit)

@@ -89,6 +89,13 @@ struct tunnel_state {
 void datapath_tunnel_set(struct datapath *datapath, const struct tunnel_state *state);
 struct tunnel_state datapath_tunnel(const struct datapath *datapath);
 
+/*
+ * Whether packets of known flows may leave straight from the checkpoint. Holds for two seconds, so
+ * that what changes while the daemon is gone is noticed by the kernel's own stack.
+ */
+void datapath_direct_set(struct datapath *datapath, bool on);
+bool datapath_direct(const struct datapath *datapath);
+
 /* All addresses at which Peers are reached outside the tunnel, as they are now. */
 int datapath_outer_addresses(struct datapath *datapath, const struct chq_addr *list, size_t count);
 

@@ -65,6 +65,10 @@ static void read_attr(struct link *link, const struct nlattr *attr, bool *elsewh
 	case IFLA_MTU:
 		link->mtu_bytes = mnl_attr_get_u32(attr);
 		break;
+	case IFLA_ADDRESS:
+		if (mnl_attr_get_payload_len(attr) == sizeof(link->mac))
+			memcpy(link->mac, mnl_attr_get_payload(attr), sizeof(link->mac));
+		break;
 	case IFLA_LINKINFO:
 		read_kind(link, attr);
 		break;

@@ -16,6 +16,7 @@ struct link {
 	unsigned master;     /* the bridge, bond or VRF that it belongs to; 0 = none */
 	unsigned lower; /* what it stands on, for a VLAN device; 0 = nothing of this namespace */
 	unsigned mtu_bytes;
+	unsigned char mac[6]; /* 0 where there is none of six bytes */
 	bool up;
 	unsigned xdp_id; /* program attached at XDP; 0 = none */
 	bool xdp_native;

@@ -342,6 +342,18 @@ static void read_ethertypes(struct reader *rd, const struct node *node, void *re
 		read_ethertype(rd, child, gateway);
 }
 
+/* Forwarding. */
+
+static const struct word forwardings[] = {{"auto", false}, {"kernel", true}, {}};
+
+static void read_forwarding(struct reader *rd, const struct node *node, void *ret)
+{
+	unsigned value;
+
+	if (read_word(rd, node, "forwarding", forwardings, &value))
+		*(bool *)ret = value;
+}
+
 #define LATER "it comes with a later version"
 
 static const struct field spec_fields[] = {
@@ -355,6 +367,7 @@ static const struct field spec_fields[] = {
 	{"timeouts", read_timeouts, offsetof(struct gateway, timeout_s)},
 	{"pickup", read_pickup, offsetof(struct gateway, pickup_s)},
 	{"ethertypes", read_ethertypes},
+	{"forwarding", read_forwarding, offsetof(struct gateway, by_stack)},
 	{"tunnel", read_tunnel, offsetof(struct gateway, tunnel)},
 	{"encryption", read_encryption, offsetof(struct gateway, encryption)},
 	{"observe", .refused = LATER},

@@ -256,6 +256,7 @@ struct gateway {
 	double timeout_s[TIMEOUT_KINDS];
 	struct tunnel tunnel;
 	struct encryption encryption;
+	bool by_stack;	 /* forwarding: kernel */
 	double pickup_s; /* how long after the first attach or a flush running flows are picked up
 			  */
 	struct place at; /* line 0: no Gateway document */

@@ -136,6 +136,8 @@ static __always_inline enum chq_reason flow_fast(struct packet *pkt, struct chq_
 		return CHQ_UNDECIDED;
 	if (pkt->direction == CHQ_INGRESS)
 		pkt->port = flow->port[end];
+	pkt->proven = 1;
+	pkt->hop = flow->hop[end];
 	return flow->flags & CHQ_FLOW_TRANSLATED ? CHQ_PASS_TRANSLATED : CHQ_PASS_KNOWN;
 }
 
@@ -356,9 +358,14 @@ static __always_inline enum chq_reason flow_pass(struct packet *pkt, struct chq_
 {
 	if (pkt->protocol == IPPROTO_TCP && pkt->fragment != FRAGMENT_LATER)
 		flow_tcp_end(pkt, flow);
-	if (flow->seen_tick != pkt->tick)
+	if (flow->seen_tick != pkt->tick) {
 		flow->seen_tick = pkt->tick;
-	if (!proven) {
+		flow->hop[0] = flow->hop[1] = 0;
+	}
+	if (proven) {
+		pkt->proven = 1;
+		pkt->hop = flow->hop[pkt->end & 1];
+	} else {
 		flow_answer(pkt, flow);
 		if (flow->state != CHQ_FLOW_CLOSED && flow_is_proof(pkt, flow))
 			flow_promote(pkt, flow);

@@ -65,6 +65,11 @@ struct {
 	__type(value, struct chq_link);
 } chq_link SEC(".maps");
 
+static __always_inline const struct chq_link *link_of(__u32 ifindex)
+{
+	return bpf_map_lookup_elem(&chq_link, &ifindex);
+}
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, CHQ_COUNTERS);

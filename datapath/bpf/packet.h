@@ -76,6 +76,9 @@ struct packet {
 	__u8 crosses_again; /* egress after translation: its arrival was checked where it came in */
 	__u8 reject;
 	__u8 secures; /* CHQ_SECURES_* of the generation */
+	__u8 plain;   /* no tag in the packet, no IP options, no extension headers, no fragment */
+	__u8 proven;  /* a proven flow that runs has let it pass */
+	__u64 hop;    /* CHQ_HOP of that flow */
 	struct judgement judged;
 };
 

@@ -9,6 +9,7 @@
 #include <linux/pkt_cls.h>
 
 #include "conntrack.h"
+#include "direct.h"
 #include "encrypt.h"
 #include "fragment.h"
 #include "link.h"
@@ -19,11 +20,6 @@
 #include "reject.h"
 #include "related.h"
 #include "verdict.h"
-
-static __always_inline const struct chq_link *link_of(__u32 ifindex)
-{
-	return bpf_map_lookup_elem(&chq_link, &ifindex);
-}
 
 static __always_inline void trace_flow(const struct packet *pkt, struct chq_trace *found)
 {
@@ -237,7 +233,8 @@ static __always_inline bool packet_begin(struct __sk_buff *skb, struct packet *p
 
 static __always_inline int parse(struct __sk_buff *skb, struct packet *pkt)
 {
-	return parse_fast(skb, pkt) ? CHQ_UNDECIDED : parse_slow(skb, pkt);
+	pkt->plain = parse_fast(skb, pkt);
+	return pkt->plain ? CHQ_UNDECIDED : parse_slow(skb, pkt);
 }
 
 static __always_inline void port_of_link(struct packet *pkt)
@@ -307,7 +304,7 @@ static __always_inline int corridor(struct __sk_buff *skb, struct packet *pkt)
 static __always_inline int arrive(struct __sk_buff *skb, bool no_ethernet)
 {
 	struct packet pkt = {};
-	int why;
+	int why, verdict;
 
 	pkt.direction = CHQ_INGRESS;
 	pkt.no_ethernet = no_ethernet;
@@ -324,7 +321,8 @@ static __always_inline int arrive(struct __sk_buff *skb, bool no_ethernet)
 		why = corridor(skb, &pkt);
 	if (pkt.secures && !is_drop(why))
 		why = check_arriving(&pkt, why);
-	return finish(skb, &pkt, why);
+	verdict = finish(skb, &pkt, why);
+	return verdict == TC_ACT_OK && why == CHQ_PASS_KNOWN ? leave_directly(skb, &pkt) : verdict;
 }
 
 /*

@@ -61,6 +61,11 @@ struct chq_config {
 	__be16 ethertype_be[CHQ_ETHERTYPES_MAX];
 	/* Bit CHQ_OWN_BIT of each of the gateway's own addresses, and perhaps more. */
 	__u64 own_filter[CHQ_OWN_WORDS];
+	/*
+	 * Until then packets of known flows may leave straight from the checkpoint: the daemon has
+	 * seen that nothing else in the kernel waits for them, and looks again before.
+	 */
+	__u32 direct_until_tick;
 };
 
 /*
@@ -73,7 +78,10 @@ struct chq_link {
 	__u8 live;	 /* 1 = our ingress checkpoint sees all that comes in by it */
 	__u8 translates; /* set by the egress checkpoint: source translation seen behind it */
 	__u8 role; /* enum chq_role, for egress; the generation's chq_ports decides at ingress */
-	__u8 pad[3];
+	__u8 ethernet; /* frames on it have Ethernet headers */
+	__u16 mtu_bytes;
+	__u8 mac[6];
+	__u8 pad[2];
 };
 
 /*
@@ -118,7 +126,7 @@ struct chq_portname {
 	char name[16]; /* IFNAMSIZ */
 };
 
-_Static_assert(sizeof(struct chq_link) == 8, "chq_link is a map value");
+_Static_assert(sizeof(struct chq_link) == 16, "chq_link is a map value");
 _Static_assert(sizeof(struct chq_tunnel) == 8, "chq_tunnel is a map value");
 
 #endif

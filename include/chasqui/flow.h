@@ -74,7 +74,18 @@ struct chq_flow {
 	__u8 flags;	  /* CHQ_FLOW_* */
 	__u16 pad;
 	chq_identity identity[2]; /* of end 0 and end 1 when it was judged */
+	__u64 hop[2];		  /* CHQ_HOP, by the end that sends; 0 = to be looked up */
 };
+
+/*
+ * Where packets of a proven flow leave straight from the checkpoint: the device and, on
+ * Ethernet, who stands there (MAC in the upper six bytes, its first byte lowest). It holds
+ * for the tick in which it was looked up.
+ */
+#define CHQ_HOP(ifindex, mac) ((__u64)(mac) << 16 | (ifindex))
+#define CHQ_HOP_IFINDEX(hop)  ((__u32)((hop)&0xffff))
+#define CHQ_HOP_MAC(hop)      ((hop) >> 16)
+#define CHQ_HOP_STACK	      CHQ_HOP(0, 1) /* not straight: through the kernel's stack */
 
 /* generation (32 bits), origin set (24), reason (8) */
 #define CHQ_FLOW_VERDICT(generation, origin, reason) \
@@ -98,7 +109,7 @@ struct chq_fragment_ports {
 
 _Static_assert(sizeof(struct chq_flow4) == 16, "chq_flow4 is a map key");
 _Static_assert(sizeof(struct chq_flow6) == 40, "chq_flow6 is a map key");
-_Static_assert(sizeof(struct chq_flow) == 56, "chq_flow is a map value");
+_Static_assert(sizeof(struct chq_flow) == 72, "chq_flow is a map value");
 _Static_assert(sizeof(struct chq_fragment) == 40, "chq_fragment is a map key");
 
 #endif

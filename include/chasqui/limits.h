@@ -3,7 +3,7 @@
 #define CHQ_LIMITS_H
 
 /* The layout of everything that is pinned; another number means another layout. */
-#define CHQ_LAYOUT 1
+#define CHQ_LAYOUT 2
 
 /* Generations alternate between the slots; one is live, one is free. */
 #define CHQ_SLOTS 2

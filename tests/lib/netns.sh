@@ -28,3 +28,19 @@ ok() {
 
 # skip NAME WHY: one line of TAP for what cannot be tried here.
 skip() { count=$((count + 1)); echo "ok $count - $1 # SKIP $2"; }
+
+# by_stack: packets that the stack has forwarded, of either family.
+by_stack() {
+	awk '$1 == "Ip:" && ++seen == 1 { for (i = 1; i <= NF; i++) if ($i == "ForwDatagrams") at = i }
+		$1 == "Ip:" && seen == 2 { four = $at }
+		$1 == "Ip6OutForwDatagrams" { six = $2 }
+		END { print four + six }' /proc/net/snmp /proc/net/snmp6
+}
+
+# stack_share NAME: how many packets the stack forwarded during twenty answers of a conversation.
+stack_share() {
+	local before stack
+	before=$(answers_of "$1") stack=$(by_stack)
+	eventually more_than $((before + 20)) answers_of "$1" || return 1
+	echo $(($(by_stack) - stack))
+}

@@ -25,6 +25,10 @@ ok "and IPv6"                    eventually reaches web tcp fd00:20::5 80
 chasqui_flow() { hold web udp 10.20.0.5 53 talk && eventually more_than 3 answers_of talk; }
 ok "its flow is known"           chasqui_flow
 
+# There and back are forty; what comes out of the tunnel is the stack's.
+half_by_stack() { local n; n=$(stack_share talk) && [ "$n" -le 30 ] || { echo "$n by the stack"; return 1; }; }
+ok "it enters the tunnel directly" eventually half_by_stack
+
 # ---- the time to live ----
 
 hop() { on web ping -n -c 1 -W 3 -t "$1" "$2"; }
