@@ -89,7 +89,7 @@ static void on_watch(evutil_socket_t fd, short what, void *data)
 		log_warn("more news from the kernel than its socket held: all is read anew");
 	if (news & WATCH_ADDRESSES && addresses_read(daemon) < 0)
 		log_error("the gateway's own addresses could not be read");
-	if (news & WATCH_FILTERS)
+	if (news & (WATCH_LINKS | WATCH_FILTERS))
 		datapath_check_attached(daemon->datapath);
 	if (news & (WATCH_LINKS | WATCH_FILTERS))
 		ports_sync(daemon, false);
