@@ -31,7 +31,7 @@ static int read_text(const char *name, char **ret, size_t *ret_bytes)
 	while ((got = fread(text + bytes, 1, API_BODY_BYTES + 1 - bytes, file)) > 0)
 		bytes += got;
 	if (ferror(file))
-		return -EIO;
+		return errno ? -errno : -EIO;
 	if (bytes > API_BODY_BYTES)
 		return -EFBIG;
 	*ret = give(text);

@@ -252,6 +252,8 @@ static int read_lines(FILE *file, struct flow_lines *lines)
 	for (unsigned line = 1; !err && getline(&text, &room, file) > 0; line++)
 		if (text[strspn(text, " \t\r\n")])
 			err = add_line(lines, text, line);
+	if (!err && ferror(file))
+		err = errno ? -errno : -EIO;
 	return err;
 }
 
@@ -317,7 +319,7 @@ static int explain_file(const struct arguments *arguments, struct explaining *ex
 	if (file != stdin)
 		fclose(file);
 	if (err)
-		return error_of(arguments, strerror(-err));
+		return file_error(arguments, arguments->flows, -err);
 	return explain_lines(arguments, explaining, &lines);
 }
 

@@ -17,7 +17,6 @@
 struct splitting {
 	const char *text;
 	size_t bytes;
-	size_t first; /* byte where the text starts, behind an editor's mark */
 	struct documents found;
 	unsigned depth;
 	bool key_next;	   /* the next scalar at this depth is a key */
@@ -95,7 +94,7 @@ static int start_document(struct splitting *at, const yaml_event_t *event)
 
 	if (found->count >= DOCUMENTS_MOST)
 		return -E2BIG;
-	start = found->count ? byte_of_line(at, event->start_mark.line) : at->first;
+	start = found->count ? byte_of_line(at, event->start_mark.line) : 0;
 	list = realloc(found->list, (found->count + 1) * sizeof(*list));
 	if (!list)
 		return -ENOMEM;
@@ -181,6 +180,13 @@ static int finish_document(struct splitting *at)
 	const char *namespace;
 	char *kept;
 
+	if (document->kind && strcmp(document->kind, "List") == 0) {
+		snprintf(
+			at->refusal, DOCUMENTS_REFUSAL_BYTES,
+			"line %u: kind List is not read: write each of its items as a document, with --- before it",
+			document->line);
+		return -EINVAL;
+	}
 	if (!document->kind || !document->name) {
 		snprintf(at->refusal, DOCUMENTS_REFUSAL_BYTES,
 			 "line %u: a document must have a kind and a metadata.name",
@@ -258,20 +264,25 @@ static int split(struct splitting *at, yaml_parser_t *parser)
 	return err;
 }
 
+size_t documents_mark(const char *text, size_t bytes)
+{
+	size_t mark = strlen(UTF8_MARK);
+
+	return bytes >= mark && memcmp(text, UTF8_MARK, mark) == 0 ? mark : 0;
+}
+
 int documents_split(const char *text, size_t bytes, struct documents *ret,
 		    char refusal[DOCUMENTS_REFUSAL_BYTES])
 {
 	struct splitting at = {.text = text, .bytes = bytes, .refusal = refusal};
+	size_t mark = documents_mark(text, bytes);
 	yaml_parser_t parser;
 	int err;
 
 	snprintf(refusal, DOCUMENTS_REFUSAL_BYTES, "too many documents, or out of memory");
-	if (bytes >= strlen(UTF8_MARK) && memcmp(text, UTF8_MARK, strlen(UTF8_MARK)) == 0)
-		at.first = strlen(UTF8_MARK);
 	if (!yaml_parser_initialize(&parser))
 		return -ENOMEM;
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text + at.first,
-				     bytes - at.first);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text + mark, bytes - mark);
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
 	err = split(&at, &parser);
 	yaml_parser_delete(&parser);

@@ -22,6 +22,9 @@ struct documents {
 
 #define DOCUMENTS_REFUSAL_BYTES 256
 
+/* How many bytes an editor's byte order mark takes up at the start: belongs to no document. */
+size_t documents_mark(const char *text, size_t bytes);
+
 /* -EINVAL: not YAML, or a document without kind or name; `refusal` says where and what. */
 int documents_split(const char *text, size_t bytes, struct documents *ret,
 		    char refusal[DOCUMENTS_REFUSAL_BYTES]);

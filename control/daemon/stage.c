@@ -245,8 +245,11 @@ static int edit_all(struct stage *stage, const char *text, size_t bytes,
 {
 	cleanup(documents_free) struct documents given = {};
 	char refusal[DOCUMENTS_REFUSAL_BYTES];
-	int err = documents_split(text, bytes, &given, refusal);
+	size_t mark = documents_mark(text, bytes);
+	int err;
 
+	text += mark;
+	err = documents_split(text, bytes - mark, &given, refusal);
 	if (err)
 		return refuse(stage, err, "the documents that were sent: %s", refusal);
 	if (given.count == 0)

@@ -194,6 +194,8 @@ sed -i '/rubbish/d; /none/d; /^\[/d' "$place/flows"
 ok "without one"                        exits 0 explain --flows "$place/flows"
 ok "from standard input"                is 8 eval 'explain --flows - <"$place/flows" | wc -l'
 ok "a file that is not there"           exits 2 explain --flows "$place/none"
+ok "a directory is no file"             says "$place: Is a directory" explain --flows "$place"
+ok "and no answer"                      exits 2 explain --flows "$place"
 awk 'BEGIN { for (i = 0; i < 100000; i++) printf "{\"from\":\"198.51.%d.%d\",\"to\":\"shop/web\",\"proto\":\"tcp\",\"dport\":%d}\n", i / 250 % 250, i % 250, i % 65536 }' >"$place/many"
 started=$(date +%s)
 ok "100,000 lines"                      is 100000 eval 'explain --flows "$place/many" | wc -l'

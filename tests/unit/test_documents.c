@@ -26,6 +26,8 @@ static void each_document_has_its_name(void **state)
 		{"---\n---\n...\n", ""},
 		{ENDPOINT("a"), "Endpoint default/a@1 "},
 		{"# a word first\n---\n" ENDPOINT("a"), "Endpoint default/a@2 "},
+		{"\xef\xbb\xbf" ENDPOINT("a") "---\n" ENDPOINT("b"),
+		 "Endpoint default/a@1 Endpoint default/b@3 "},
 		{ENDPOINT("a") "---\n" ENDPOINT("b"), "Endpoint default/a@1 Endpoint default/b@3 "},
 		{ENDPOINT("a") "---\n", "Endpoint default/a@1 "},
 		{ENDPOINT("a") "---\n---\n" ENDPOINT("b"),
@@ -80,6 +82,7 @@ static void what_is_no_document_is_refused(void **state)
 		{"kind: &a Endpoint\nmetadata: {name: *a}\n", "line 2: aliases"},
 		{"kind: Endpoint\nmetadata: {name: a}\n\tb: c\n", "not YAML"},
 		{"\xff\xfe\n", "not YAML"},
+		{"apiVersion: v1\nkind: List\nitems: []\n", "line 1: kind List is not read"},
 	};
 
 	(void)state;
@@ -104,6 +107,7 @@ static void an_edit_touches_one_document(void **state)
 		const char *instead, *after;
 	} rows[] = {
 		{"", -1, ENDPOINT("a"), ENDPOINT("a")},
+		{"\xef\xbb\xbf" ENDPOINT("a"), 0, ENDPOINT("b"), ENDPOINT("b")},
 		{ENDPOINT("a"), -1, ENDPOINT("b"), ENDPOINT("a") "---\n" ENDPOINT("b")},
 		{ENDPOINT("a"), 0, ENDPOINT("b"), ENDPOINT("b")},
 		{ENDPOINT("a") "---\n" ENDPOINT("b"), 0, ENDPOINT("c"),
