@@ -52,6 +52,18 @@ ok "without the rule of 82"                 chasqui delete CiliumNetworkPolicy s
 ok "80 is open as before"                   reaches server tcp 10.10.0.5 80
 ok "81, too"                                reaches server tcp 10.10.0.5 81
 
+# Where two rules allow the same, both are credited, and neither is missed when it goes.
+sed "s/port-80/wide/; s/port: \"80\"/&, endPort: 81/" "$config/port-80.yaml" | chasqui apply -f - >/dev/null
+before=$(hits port-80)
+ok "80 is open by two rules"                reaches server tcp 10.10.0.5 80
+ok "the wide one is credited"               hit_at_least wide 1
+ok "the narrow one, too"                    hit_at_least port-80 $((before + 1))
+ok "without the narrow one"                 chasqui delete CiliumNetworkPolicy shop/port-80
+ok "80 is open still"                       reaches server tcp 10.10.0.5 80
+ok "and by it alone"                        hit_at_least wide 2
+open_port port-80 80 >"$config/port-80.yaml"
+chasqui delete CiliumNetworkPolicy shop/wide >/dev/null
+
 ok "selectors say how many they match"      says "app=web" chasqui policy selectors
 
 # ---- trace ----
