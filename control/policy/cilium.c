@@ -4,8 +4,6 @@
 
 #include "policy/reader.h"
 
-static const struct key_style cilium_keys = {.source = "any", .sources = true, .prefix = ""};
-
 /* The lists of a spec, by direction and deny. */
 static const struct {
 	const char *name;
@@ -27,12 +25,6 @@ struct spec_reading {
 	const struct node *lists[SECTIONS];
 	int default_deny[2]; /* DENY_*, by enum chq_direction */
 };
-
-static void keep_node(struct reader *rd, const struct node *node, void *ret)
-{
-	(void)rd;
-	*(const struct node **)ret = node;
-}
 
 static void read_switch(struct reader *rd, const struct node *node, void *ret)
 {
@@ -102,11 +94,11 @@ static void check_log(struct reader *rd, const struct node *node, void *ret)
 	read_fields(rd, node, "log", log_fields, ret);
 }
 
-#define LIST(number) keep_node, offsetof(struct spec_reading, lists) + (number) * sizeof(void *)
+#define LIST(number) read_node, offsetof(struct spec_reading, lists) + (number) * sizeof(void *)
 
 static const struct field spec_fields[] = {
-	{"endpointSelector", keep_node, offsetof(struct spec_reading, endpoint_selector)},
-	{"nodeSelector", keep_node, offsetof(struct spec_reading, node_selector)},
+	{"endpointSelector", read_node, offsetof(struct spec_reading, endpoint_selector)},
+	{"nodeSelector", read_node, offsetof(struct spec_reading, node_selector)},
 	{"ingress", LIST(0)},
 	{"ingressDeny", LIST(1)},
 	{"egress", LIST(2)},
@@ -236,8 +228,8 @@ static const struct field policy_fields[] = {
 	{"apiVersion", read_ignored},
 	{"kind", read_ignored},
 	{"metadata", read_ignored},
-	{"spec", keep_node, offsetof(struct policy_nodes, spec)},
-	{"specs", keep_node, offsetof(struct policy_nodes, specs)},
+	{"spec", read_node, offsetof(struct policy_nodes, spec)},
+	{"specs", read_node, offsetof(struct policy_nodes, specs)},
 	{"status"},
 	{},
 };

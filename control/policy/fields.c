@@ -139,6 +139,12 @@ void read_text(struct reader *rd, const struct node *node, void *ret)
 		*(const char **)ret = keep(rd, text);
 }
 
+void read_node(struct reader *rd, const struct node *node, void *ret)
+{
+	(void)rd;
+	*(const struct node **)ret = node;
+}
+
 void read_ignored(struct reader *rd, const struct node *node, void *ret)
 {
 	(void)rd;

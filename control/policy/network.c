@@ -8,12 +8,6 @@ static const struct key_style pod_keys = {.source = "k8s", .prefix = ""};
 static const struct key_style namespace_keys = {.source = "k8s", .prefix = NAMESPACE_LABELS_KEY};
 static const struct word type_words[] = {{"Ingress", CHQ_INGRESS}, {"Egress", CHQ_EGRESS}, {}};
 
-static void keep_node(struct reader *rd, const struct node *node, void *ret)
-{
-	(void)rd;
-	*(const struct node **)ret = node;
-}
-
 /* Peers. */
 
 struct peer_nodes {
@@ -21,9 +15,9 @@ struct peer_nodes {
 };
 
 static const struct field peer_fields[] = {
-	{"podSelector", keep_node, offsetof(struct peer_nodes, pods)},
-	{"namespaceSelector", keep_node, offsetof(struct peer_nodes, namespaces)},
-	{"ipBlock", keep_node, offsetof(struct peer_nodes, block)},
+	{"podSelector", read_node, offsetof(struct peer_nodes, pods)},
+	{"namespaceSelector", read_node, offsetof(struct peer_nodes, namespaces)},
+	{"ipBlock", read_node, offsetof(struct peer_nodes, block)},
 	{},
 };
 
@@ -32,8 +26,8 @@ struct block_nodes {
 };
 
 static const struct field block_fields[] = {
-	{"cidr", keep_node, offsetof(struct block_nodes, cidr), FIELD_MUST},
-	{"except", keep_node, offsetof(struct block_nodes, except)},
+	{"cidr", read_node, offsetof(struct block_nodes, cidr), FIELD_MUST},
+	{"except", read_node, offsetof(struct block_nodes, except)},
 	{},
 };
 
@@ -133,14 +127,14 @@ struct rule_nodes {
 };
 
 static const struct field ingress_fields[] = {
-	{"from", keep_node, offsetof(struct rule_nodes, peers)},
-	{"ports", keep_node, offsetof(struct rule_nodes, ports)},
+	{"from", read_node, offsetof(struct rule_nodes, peers)},
+	{"ports", read_node, offsetof(struct rule_nodes, ports)},
 	{},
 };
 
 static const struct field egress_fields[] = {
-	{"to", keep_node, offsetof(struct rule_nodes, peers)},
-	{"ports", keep_node, offsetof(struct rule_nodes, ports)},
+	{"to", read_node, offsetof(struct rule_nodes, peers)},
+	{"ports", read_node, offsetof(struct rule_nodes, ports)},
 	{},
 };
 
@@ -166,10 +160,10 @@ struct spec_nodes {
 };
 
 static const struct field spec_fields[] = {
-	{"podSelector", keep_node, offsetof(struct spec_nodes, pods)},
-	{"ingress", keep_node, offsetof(struct spec_nodes, ingress)},
-	{"egress", keep_node, offsetof(struct spec_nodes, egress)},
-	{"policyTypes", keep_node, offsetof(struct spec_nodes, types)},
+	{"podSelector", read_node, offsetof(struct spec_nodes, pods)},
+	{"ingress", read_node, offsetof(struct spec_nodes, ingress)},
+	{"egress", read_node, offsetof(struct spec_nodes, egress)},
+	{"policyTypes", read_node, offsetof(struct spec_nodes, types)},
 	{},
 };
 

@@ -75,16 +75,10 @@ struct port_nodes {
 	const struct node *port, *end, *protocol;
 };
 
-static void keep_node(struct reader *rd, const struct node *node, void *ret)
-{
-	(void)rd;
-	*(const struct node **)ret = node;
-}
-
 static const struct field port_fields[] = {
-	{"port", keep_node, offsetof(struct port_nodes, port)},
-	{"endPort", keep_node, offsetof(struct port_nodes, end)},
-	{"protocol", keep_node, offsetof(struct port_nodes, protocol)},
+	{"port", read_node, offsetof(struct port_nodes, port)},
+	{"endPort", read_node, offsetof(struct port_nodes, end)},
+	{"protocol", read_node, offsetof(struct port_nodes, protocol)},
 	{},
 };
 
@@ -300,8 +294,8 @@ struct icmp_nodes {
 };
 
 static const struct field icmp_fields[] = {
-	{"family", keep_node, offsetof(struct icmp_nodes, family)},
-	{"type", keep_node, offsetof(struct icmp_nodes, type), FIELD_MUST},
+	{"family", read_node, offsetof(struct icmp_nodes, family)},
+	{"type", read_node, offsetof(struct icmp_nodes, type), FIELD_MUST},
 	{},
 };
 

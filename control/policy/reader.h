@@ -112,9 +112,10 @@ size_t list_count(struct reader *rd, const struct node *node, const char *what);
 /* Single values; `ret` is filled only when the value is right. */
 const char *text_of(struct reader *rd, const struct node *node, const char *what);
 const char *keep(struct reader *rd, const char *text);
-void read_text(struct reader *rd, const struct node *node, void *ret);	    /* const char * */
-void read_bool(struct reader *rd, const struct node *node, void *ret);	    /* bool */
-void read_ignored(struct reader *rd, const struct node *node, void *ret);   /* any value */
+void read_text(struct reader *rd, const struct node *node, void *ret);	  /* const char * */
+void read_bool(struct reader *rd, const struct node *node, void *ret);	  /* bool */
+void read_node(struct reader *rd, const struct node *node, void *ret);	  /* const struct node * */
+void read_ignored(struct reader *rd, const struct node *node, void *ret); /* any value */
 void read_interface(struct reader *rd, const struct node *node, void *ret); /* const char * */
 bool read_number(struct reader *rd, const struct node *node, const char *what, uint32_t least,
 		 uint32_t most, uint32_t *ret);
@@ -166,6 +167,7 @@ struct key_style {
 	bool sources;	    /* "k8s:app": the part before the colon is a source */
 	const char *prefix; /* put before each key, or "" */
 };
+extern const struct key_style cilium_keys;
 bool read_selector(struct reader *rd, const struct node *node, const char *what,
 		   const struct key_style *style, struct selector *ret);
 void selector_require(struct reader *rd, struct selector *selector, const char *source,

@@ -31,7 +31,6 @@ struct rule_reading {
 	const struct node *ports, *icmps;
 };
 
-static const struct key_style cilium_keys = {.source = "any", .sources = true, .prefix = ""};
 static const struct key_style group_keys = {.source = "any", .prefix = ""};
 
 /* A second member with entries cannot be combined; one without entries selects nobody. */
@@ -147,17 +146,11 @@ struct cidr_nodes {
 	const struct node *cidr, *except, *group, *selector;
 };
 
-static void keep_node(struct reader *rd, const struct node *node, void *ret)
-{
-	(void)rd;
-	*(const struct node **)ret = node;
-}
-
 static const struct field cidr_set_fields[] = {
-	{"cidr", keep_node, offsetof(struct cidr_nodes, cidr)},
-	{"except", keep_node, offsetof(struct cidr_nodes, except)},
-	{"cidrGroupRef", keep_node, offsetof(struct cidr_nodes, group)},
-	{"cidrGroupSelector", keep_node, offsetof(struct cidr_nodes, selector)},
+	{"cidr", read_node, offsetof(struct cidr_nodes, cidr)},
+	{"except", read_node, offsetof(struct cidr_nodes, except)},
+	{"cidrGroupRef", read_node, offsetof(struct cidr_nodes, group)},
+	{"cidrGroupSelector", read_node, offsetof(struct cidr_nodes, selector)},
 	{},
 };
 
@@ -319,8 +312,8 @@ static const struct field ingress_fields[] = {
 	{"fromCIDR", read_cidrs_fromCIDR},
 	{"fromCIDRSet", read_cidr_set_fromCIDRSet},
 	{"fromRequires", read_from_requires},
-	{"toPorts", keep_node, offsetof(struct rule_reading, ports)},
-	{"icmps", keep_node, offsetof(struct rule_reading, icmps)},
+	{"toPorts", read_node, offsetof(struct rule_reading, ports)},
+	{"icmps", read_node, offsetof(struct rule_reading, icmps)},
 	{"fromGroups", .refused = NEEDS_CLOUD},
 	{"authentication", read_authentication},
 	{},
@@ -333,8 +326,8 @@ static const struct field egress_fields[] = {
 	{"toCIDR", read_cidrs_toCIDR},
 	{"toCIDRSet", read_cidr_set_toCIDRSet},
 	{"toRequires", read_to_requires},
-	{"toPorts", keep_node, offsetof(struct rule_reading, ports)},
-	{"icmps", keep_node, offsetof(struct rule_reading, icmps)},
+	{"toPorts", read_node, offsetof(struct rule_reading, ports)},
+	{"icmps", read_node, offsetof(struct rule_reading, icmps)},
 	{"toFQDNs", .refused = NEEDS_DNS},
 	{"toServices", .refused = NEEDS_SERVICES},
 	{"toGroups", .refused = NEEDS_CLOUD},

@@ -5,6 +5,8 @@
 #include "policy/reader.h"
 #include "util/addr.h"
 
+const struct key_style cilium_keys = {.source = "any", .sources = true, .prefix = ""};
+
 static const struct word operators[] = {
 	{"In", REQUIRE_IN},
 	{"NotIn", REQUIRE_NOT_IN},
@@ -253,16 +255,10 @@ struct expression {
 	const struct node *key, *operator, * values;
 };
 
-static void keep_node(struct reader *rd, const struct node *node, void *ret)
-{
-	(void)rd;
-	*(const struct node **)ret = node;
-}
-
 static const struct field expression_fields[] = {
-	{"key", keep_node, offsetof(struct expression, key), FIELD_MUST},
-	{"operator", keep_node, offsetof(struct expression, operator), FIELD_MUST},
-	{"values", keep_node, offsetof(struct expression, values)},
+	{"key", read_node, offsetof(struct expression, key), FIELD_MUST},
+	{"operator", read_node, offsetof(struct expression, operator), FIELD_MUST},
+	{"values", read_node, offsetof(struct expression, values)},
 	{},
 };
 

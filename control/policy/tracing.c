@@ -11,22 +11,16 @@ struct spec_parts {
 	const struct node *hooks[4]; /* by enum tracing_hook_kind */
 };
 
-static void keep_node(struct reader *rd, const struct node *node, void *ret)
-{
-	(void)rd;
-	*(const struct node **)ret = node;
-}
-
 #define NO_PODS "there are no pods on a gateway"
 
 static const struct field spec_fields[] = {
-	{"kprobes", keep_node, offsetof(struct spec_parts, hooks[TRACING_KPROBE])},
-	{"tracepoints", keep_node, offsetof(struct spec_parts, hooks[TRACING_TRACEPOINT])},
-	{"lsmhooks", keep_node, offsetof(struct spec_parts, hooks[TRACING_LSM])},
-	{"uprobes", keep_node, offsetof(struct spec_parts, hooks[TRACING_UPROBE])},
-	{"lists", keep_node, offsetof(struct spec_parts, lists)},
-	{"enforcers", keep_node, offsetof(struct spec_parts, enforcers)},
-	{"options", keep_node, offsetof(struct spec_parts, options)},
+	{"kprobes", read_node, offsetof(struct spec_parts, hooks[TRACING_KPROBE])},
+	{"tracepoints", read_node, offsetof(struct spec_parts, hooks[TRACING_TRACEPOINT])},
+	{"lsmhooks", read_node, offsetof(struct spec_parts, hooks[TRACING_LSM])},
+	{"uprobes", read_node, offsetof(struct spec_parts, hooks[TRACING_UPROBE])},
+	{"lists", read_node, offsetof(struct spec_parts, lists)},
+	{"enforcers", read_node, offsetof(struct spec_parts, enforcers)},
+	{"options", read_node, offsetof(struct spec_parts, options)},
 	{"fentries", .refused = "write it under kprobes, the fastest back end is chosen by itself"},
 	{"usdts", .refused = "static probes of programs are not watched, expected uprobes"},
 	{"loader", .refused = "libraries that are loaded are not reported"},
@@ -60,8 +54,8 @@ struct option_parts {
 };
 
 static const struct field option_fields[] = {
-	{"name", keep_node, offsetof(struct option_parts, name), FIELD_MUST},
-	{"value", keep_node, offsetof(struct option_parts, value), FIELD_MUST},
+	{"name", read_node, offsetof(struct option_parts, name), FIELD_MUST},
+	{"value", read_node, offsetof(struct option_parts, value), FIELD_MUST},
 	{},
 };
 
@@ -124,7 +118,7 @@ struct enforcer_parts {
 };
 
 static const struct field enforcer_fields[] = {
-	{"calls", keep_node, offsetof(struct enforcer_parts, calls), FIELD_MUST},
+	{"calls", read_node, offsetof(struct enforcer_parts, calls), FIELD_MUST},
 	{},
 };
 

@@ -9,23 +9,17 @@ struct action_parts {
 	const struct node *action, *error, *signal, *rate_limit, *scope;
 };
 
-static void keep_node(struct reader *rd, const struct node *node, void *ret)
-{
-	(void)rd;
-	*(const struct node **)ret = node;
-}
-
 #define PART(member) offsetof(struct action_parts, member)
 #define NO_STACKS    "stacks are not recorded"
 #define NO_CALLS     "the gateway calls nobody"
 #define NO_FOLLOW    "descriptors are resolved by themselves, expected type fd or file"
 
 static const struct field action_fields[] = {
-	{"action", keep_node, PART(action), FIELD_MUST},
-	{"argError", keep_node, PART(error)},
-	{"argSig", keep_node, PART(signal)},
-	{"rateLimit", keep_node, PART(rate_limit)},
-	{"rateLimitScope", keep_node, PART(scope)},
+	{"action", read_node, PART(action), FIELD_MUST},
+	{"argError", read_node, PART(error)},
+	{"argSig", read_node, PART(signal)},
+	{"rateLimit", read_node, PART(rate_limit)},
+	{"rateLimitScope", read_node, PART(scope)},
 	{"kernelStackTrace", .refused = NO_STACKS},
 	{"userStackTrace", .refused = NO_STACKS},
 	{"imaHash", .refused = "files are not measured"},

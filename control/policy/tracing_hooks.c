@@ -6,12 +6,6 @@
 
 enum { LABEL_BYTES = 128, INDEX_MOST = 15, SYMBOL_BYTES = 255, SYMBOLS_MOST = 512 };
 
-static void keep_node(struct reader *rd, const struct node *node, void *ret)
-{
-	(void)rd;
-	*(const struct node **)ret = node;
-}
-
 /* ---- one argument ---- */
 
 static void read_index(struct reader *rd, const struct node *node, void *ret)
@@ -180,15 +174,15 @@ static void read_syscall(struct reader *rd, const struct node *node, void *ret)
 #define NO_TRACK_SOCK "sockets are not tracked to their processes"
 
 static const struct field kprobe_fields[] = {
-	{"call", keep_node, PART(call), FIELD_MUST},
+	{"call", read_node, PART(call), FIELD_MUST},
 	{"syscall", read_syscall},
-	{"args", keep_node, PART(args)},
+	{"args", read_node, PART(args)},
 	{"return", read_bool, PART(hook.returns)},
-	{"returnArg", keep_node, PART(return_arg)},
+	{"returnArg", read_node, PART(return_arg)},
 	{"returnArgAction", .refused = NO_TRACK_SOCK},
-	{"selectors", keep_node, PART(selectors)},
+	{"selectors", read_node, PART(selectors)},
 	{"message", read_message, PART(hook.message)},
-	{"tags", keep_node, PART(tags)},
+	{"tags", read_node, PART(tags)},
 	{"ignore", read_ignore, PART(hook.may_be_missing)},
 	{"data", .refused = NO_DATA},
 	{},
@@ -214,19 +208,19 @@ static const struct field tracepoint_fields[] = {
 	{"subsystem", read_name, PART(hook.subsystem), FIELD_MUST},
 	{"event", read_name, PART(hook.event), FIELD_MUST},
 	{"raw", read_bool, PART(hook.raw)},
-	{"args", keep_node, PART(args)},
-	{"selectors", keep_node, PART(selectors)},
+	{"args", read_node, PART(args)},
+	{"selectors", read_node, PART(selectors)},
 	{"message", read_message, PART(hook.message)},
-	{"tags", keep_node, PART(tags)},
+	{"tags", read_node, PART(tags)},
 	{},
 };
 
 static const struct field lsm_fields[] = {
-	{"hook", keep_node, PART(call), FIELD_MUST},
-	{"args", keep_node, PART(args)},
-	{"selectors", keep_node, PART(selectors)},
+	{"hook", read_node, PART(call), FIELD_MUST},
+	{"args", read_node, PART(args)},
+	{"selectors", read_node, PART(selectors)},
 	{"message", read_message, PART(hook.message)},
-	{"tags", keep_node, PART(tags)},
+	{"tags", read_node, PART(tags)},
 	{},
 };
 
@@ -264,14 +258,14 @@ static void read_offsets(struct reader *rd, const struct node *node, void *ret)
 
 static const struct field uprobe_fields[] = {
 	{"path", read_path, PART(hook.path), FIELD_MUST},
-	{"symbols", keep_node, PART(symbols)},
+	{"symbols", read_node, PART(symbols)},
 	{"offsets", read_offsets},
-	{"args", keep_node, PART(args)},
+	{"args", read_node, PART(args)},
 	{"return", read_bool, PART(hook.returns)},
-	{"returnArg", keep_node, PART(return_arg)},
-	{"selectors", keep_node, PART(selectors)},
+	{"returnArg", read_node, PART(return_arg)},
+	{"selectors", read_node, PART(selectors)},
 	{"message", read_message, PART(hook.message)},
-	{"tags", keep_node, PART(tags)},
+	{"tags", read_node, PART(tags)},
 	{"addrs", .refused = "write symbols or offsets"},
 	{"refCtrOffsets", .refused = "static probes of programs are not watched"},
 	{"btfPath", .refused = NO_BTF},

@@ -12,16 +12,10 @@ struct list_parts {
 	const struct node *name, *type, *values;
 };
 
-static void keep_node(struct reader *rd, const struct node *node, void *ret)
-{
-	(void)rd;
-	*(const struct node **)ret = node;
-}
-
 static const struct field list_fields[] = {
-	{"name", keep_node, offsetof(struct list_parts, name), FIELD_MUST},
-	{"type", keep_node, offsetof(struct list_parts, type)},
-	{"values", keep_node, offsetof(struct list_parts, values)},
+	{"name", read_node, offsetof(struct list_parts, name), FIELD_MUST},
+	{"type", read_node, offsetof(struct list_parts, type)},
+	{"values", read_node, offsetof(struct list_parts, values)},
 	{"pattern", .refused = "write the functions' names under values"},
 	{"validated", .refused = "every name is looked up"},
 	{},

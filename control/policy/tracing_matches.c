@@ -7,19 +7,13 @@ struct match_parts {
 	const struct node *index, *args, *operator, * values;
 };
 
-static void keep_node(struct reader *rd, const struct node *node, void *ret)
-{
-	(void)rd;
-	*(const struct node **)ret = node;
-}
-
 #define PART(member) offsetof(struct match_parts, member)
 
 static const struct field match_fields[] = {
-	{"index", keep_node, PART(index)},
-	{"args", keep_node, PART(args)},
-	{"operator", keep_node, PART(operator), FIELD_MUST},
-	{"values", keep_node, PART(values)},
+	{"index", read_node, PART(index)},
+	{"args", read_node, PART(args)},
+	{"operator", read_node, PART(operator), FIELD_MUST},
+	{"values", read_node, PART(values)},
 	{},
 };
 

@@ -20,12 +20,6 @@ struct filter_parts {
 enum in_operator { OP_IN, OP_NOT_IN };
 static const struct word in_words[] = {{"In", OP_IN}, {"NotIn", OP_NOT_IN}, {}};
 
-static void keep_node(struct reader *rd, const struct node *node, void *ret)
-{
-	(void)rd;
-	*(const struct node **)ret = node;
-}
-
 /* The number of values; a problem when there is none, or more than `most`. */
 static size_t count_values(struct reader *rd, const struct node *values, const char *what,
 			   size_t most)
@@ -59,8 +53,8 @@ static size_t count_filters(struct reader *rd, const struct node *node, const ch
 /* ---- matchBinaries, matchParentBinaries ---- */
 
 static const struct field binary_fields[] = {
-	{"operator", keep_node, FILTER(operator), FIELD_MUST},
-	{"values", keep_node, FILTER(values), FIELD_MUST},
+	{"operator", read_node, FILTER(operator), FIELD_MUST},
+	{"values", read_node, FILTER(values), FIELD_MUST},
 	{"followChildren", read_bool, FILTER(follow)},
 	{},
 };
@@ -132,8 +126,8 @@ static void read_binaries(struct reader *rd, const struct node *node, const char
 /* ---- matchPIDs ---- */
 
 static const struct field pid_fields[] = {
-	{"operator", keep_node, FILTER(operator), FIELD_MUST},
-	{"values", keep_node, FILTER(values), FIELD_MUST},
+	{"operator", read_node, FILTER(operator), FIELD_MUST},
+	{"values", read_node, FILTER(values), FIELD_MUST},
 	{"isNamespacePID", read_bool, FILTER(in_namespace)},
 	{"followForks", read_bool, FILTER(follow)},
 	{},
@@ -171,9 +165,9 @@ static void read_pids(struct reader *rd, const struct node *node, struct tracing
 /* ---- matchNamespaces ---- */
 
 static const struct field namespace_fields[] = {
-	{"namespace", keep_node, FILTER(kind), FIELD_MUST},
-	{"operator", keep_node, FILTER(operator), FIELD_MUST},
-	{"values", keep_node, FILTER(values), FIELD_MUST},
+	{"namespace", read_node, FILTER(kind), FIELD_MUST},
+	{"operator", read_node, FILTER(operator), FIELD_MUST},
+	{"values", read_node, FILTER(values), FIELD_MUST},
 	{},
 };
 
@@ -227,9 +221,9 @@ static void read_namespaces(struct reader *rd, const struct node *node,
 /* ---- matchCapabilities ---- */
 
 static const struct field capability_fields[] = {
-	{"type", keep_node, FILTER(kind)},
-	{"operator", keep_node, FILTER(operator), FIELD_MUST},
-	{"values", keep_node, FILTER(values), FIELD_MUST},
+	{"type", read_node, FILTER(kind)},
+	{"operator", read_node, FILTER(operator), FIELD_MUST},
+	{"values", read_node, FILTER(values), FIELD_MUST},
 	{"isNamespaceCapability", read_bool, FILTER(in_namespace)},
 	{},
 };
@@ -290,15 +284,15 @@ static void read_capabilities(struct reader *rd, const struct node *node,
 #define NO_CHANGES	 "what a process started with is not compared"
 
 static const struct field selector_fields[] = {
-	{"matchArgs", keep_node, SELECTOR(args)},
-	{"matchReturnArgs", keep_node, SELECTOR(returns)},
-	{"matchBinaries", keep_node, SELECTOR(binaries)},
-	{"matchParentBinaries", keep_node, SELECTOR(parents)},
-	{"matchPIDs", keep_node, SELECTOR(pids)},
-	{"matchNamespaces", keep_node, SELECTOR(namespaces)},
-	{"matchCapabilities", keep_node, SELECTOR(capabilities)},
-	{"matchActions", keep_node, SELECTOR(actions)},
-	{"matchReturnActions", keep_node, SELECTOR(return_actions)},
+	{"matchArgs", read_node, SELECTOR(args)},
+	{"matchReturnArgs", read_node, SELECTOR(returns)},
+	{"matchBinaries", read_node, SELECTOR(binaries)},
+	{"matchParentBinaries", read_node, SELECTOR(parents)},
+	{"matchPIDs", read_node, SELECTOR(pids)},
+	{"matchNamespaces", read_node, SELECTOR(namespaces)},
+	{"matchCapabilities", read_node, SELECTOR(capabilities)},
+	{"matchActions", read_node, SELECTOR(actions)},
+	{"matchReturnActions", read_node, SELECTOR(return_actions)},
 	{"matchData", .refused = "an event's data are its args"},
 	{"matchNamespaceChanges", .refused = NO_CHANGES},
 	{"matchCapabilityChanges", .refused = NO_CHANGES},
