@@ -215,6 +215,17 @@ static void same_json(const char *wanted, const json_t *got)
 	"\"auid\": 1000, \"parent_exec_id\": \"MDIxYzE3NzU1N2Y1OjUwMDo0MQ==\", \"refcnt\": 1, " \
 	"\"tid\": 42, \"in_init_tree\": true"
 
+#define DETAILS_JSON                                                                     \
+	"\"cap\": {\"permitted\": [\"CAP_CHOWN\", \"CAP_SYS_ADMIN\"], "                  \
+	"\"effective\": [\"CAP_CHECKPOINT_RESTORE\"]}, "                                 \
+	"\"ns\": {\"uts\": {\"inum\": 4026531838}}, "                                    \
+	"\"process_credentials\": {\"uid\": 1000, \"gid\": 1001, \"euid\": 1000, "       \
+	"\"egid\": 1001, \"suid\": 1000, \"sgid\": 1001, \"fsuid\": 1000, "              \
+	"\"fsgid\": 1001}, "                                                             \
+	"\"cgroup\": {\"id\": \"77\", \"path\": \"/system.slice/docker-0123456789abcdef" \
+	"0123456789abcdef0123456789abcdef0123456789abcdef.scope\"}, "                    \
+	"\"docker\": \"0123456789abcdef0123456789abcde\""
+
 static void give_shell_and_cat(struct told *told)
 {
 	struct exec_case shell = {41, 1, 0, 500, 0, "/bin/sh", "/home", "/bin/sh", "", "sh|"};
@@ -245,6 +256,7 @@ static void give_shell_and_cat(struct told *told)
 	record.exec.caps[CHQ_CAP_EFFECTIVE] = 1ull << 40;
 	record.exec.namespaces[CHQ_NS_UTS] = 0xeffffffe;
 	record.exec.cgroup = 77;
+	record.exec.raised = CHQ_RAISED_GID | CHQ_RAISED_CAPS;
 	give_record(told, &record);
 }
 
@@ -262,20 +274,13 @@ static void json_of_exec_and_exit(void **state)
 	process_events_give(told.events, 4000000000, SIZE_MAX, collect, list);
 	assert_int_equal(3, json_array_size(list));
 	same_json("{\"process_exec\": {\"process\": {" CAT_JSON ", "
-		  "\"cap\": {\"permitted\": [\"CAP_CHOWN\", \"CAP_SYS_ADMIN\"], "
-		  "\"effective\": [\"CAP_CHECKPOINT_RESTORE\"]}, "
-		  "\"ns\": {\"uts\": {\"inum\": 4026531838}}, "
-		  "\"process_credentials\": {\"uid\": 1000, \"gid\": 1001, \"euid\": 1000, "
-		  "\"egid\": 1001, \"suid\": 1000, \"sgid\": 1001, \"fsuid\": 1000, "
-		  "\"fsgid\": 1001}, "
-		  "\"cgroup\": {\"id\": \"77\", \"path\": \"/system.slice/docker-0123456789abcdef"
-		  "0123456789abcdef0123456789abcdef0123456789abcdef.scope\"}, "
-		  "\"docker\": \"0123456789abcdef0123456789abcde\"}, "
+		  "\"binary_properties\": {\"setgid\": 1001, "
+		  "\"privileges_changed\": [\"PRIVILEGES_RAISED_EXEC_FILE_CAP\"]}, " DETAILS_JSON
+		  "}, "
 		  "\"parent\": " SHELL_JSON "}, "
 		  "\"node_name\": \"" NODE "\", \"time\": \"1970-01-01T00:00:00.002Z\"}",
 		  json_array_get(list, 1));
-	same_json("{\"process_exit\": {\"process\": {" CAT_JSON ", "
-		  "\"docker\": \"0123456789abcdef0123456789abcde\"}, "
+	same_json("{\"process_exit\": {\"process\": {" CAT_JSON ", " DETAILS_JSON "}, "
 		  "\"parent\": " SHELL_JSON ", \"status\": 3, "
 		  "\"time\": \"1970-01-01T00:00:03.000001Z\"}, "
 		  "\"node_name\": \"" NODE "\", \"time\": \"1970-01-01T00:00:03.000001Z\"}",
