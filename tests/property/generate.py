@@ -362,10 +362,25 @@ class Cilium:
         """fromCIDR takes an address without a length too."""
         return cidr.split("/")[0] if cidr.endswith(("/32", "/128")) else cidr
 
+    def cidr_selector(self):
+        """The world, by the label of a prefix that rules may name."""
+        dice = self.dice
+        prefix, world = dice.choice([(p, "world-ipv4") for p in WORLD4] +
+                                    [(p, "world-ipv6") for p in WORLD6])
+        if ":" in prefix:
+            prefix = prefix.replace(":", "-").replace("-/", dice.choice(("-/", "-0/")))
+        operator = dice.choice(("label", "Exists", "DoesNotExist"))
+        if operator == "label":
+            return {"matchLabels": {"reserved:" + world: "", "cidr:" + prefix: ""}}
+        return {"matchLabels": {"reserved:" + world: ""},
+                "matchExpressions": [{"key": "cidr:" + prefix, "operator": operator}]}
+
     def peer_selector(self):
         dice = self.dice
-        kind = dice.prefer("label source reserved", "namespace label", "namespace labels",
-                           "matchLabels")
+        kind = dice.prefer("label source reserved", "label source cidr", "namespace label",
+                           "namespace labels", "matchLabels")
+        if kind == "label source cidr":
+            return self.cidr_selector()
         if kind == "label source reserved":
             name = dice.choice(("host", "remote-node", "world-ipv4", "world-ipv6", "health",
                                 "init", "kube-apiserver"))
@@ -732,7 +747,7 @@ subject matchExpressions DoesNotExist|ingress|egress|ingressDeny|egressDeny|from
 toEndpoints|fromEndpoints [{}]|toEndpoints [{}]|fromEndpoints []|toEndpoints []|rule {}|\
 matchLabels|matchExpressions In|matchExpressions NotIn|matchExpressions Exists|\
 matchExpressions DoesNotExist|label source k8s|label source container|label source reserved|\
-namespace label|namespace labels|fromCIDR|toCIDR|fromCIDRSet|toCIDRSet|fromCIDRSet except|\
+label source cidr|namespace label|namespace labels|fromCIDR|toCIDR|fromCIDRSet|toCIDRSet|fromCIDRSet except|\
 toCIDRSet except|CIDR IPv4|CIDR IPv6|cidrGroupRef|cidrGroupSelector|cidrGroupRef except|\
 cidrGroupSelector except|entity all|entity world|entity world-ipv4|entity world-ipv6|\
 entity cluster|entity host|entity remote-node|entity kube-apiserver|entity init|entity ingress|\
