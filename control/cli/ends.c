@@ -6,12 +6,10 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "cli/asked_labels.h"
 #include "identity/label.h"
 #include "util/addr.h"
 #include "util/cleanup.h"
-
-#define NAMESPACE_KEY	     "io.kubernetes.pod.namespace"
-#define NAMESPACE_LABELS_KEY "io.cilium.k8s.namespace.labels."
 
 enum end_kind { END_ADDRESS, END_ENDPOINT, END_LABELS, END_NODE, END_HOST, END_WORLD, END_REMOTE };
 
@@ -21,9 +19,9 @@ struct learnt {
 	enum end_kind kind;
 	int family; /* END_ADDRESS, END_WORLD: 4, 6, or 0 = either */
 	size_t endpoint;
+	bool has_twin; /* END_LABELS: `endpoint` is one of the documents', with just these labels */
 	struct chq_addr addr, ipv4, ipv6;
-	struct label *labels; /* END_LABELS: the list, whose texts lie in `text` */
-	char *text;
+	struct asked_labels asked; /* END_LABELS, END_NODE */
 	UT_hash_handle hh;
 };
 
@@ -38,6 +36,7 @@ struct ends {
 	struct offline *offline;
 	struct learnt *learnt;
 	struct named *named;
+	struct labelled *labelled; /* NULL: no labels were asked for yet */
 	/* of the documents; the others were added here */
 	size_t n_documented, n_documented_peers;
 };
@@ -83,8 +82,7 @@ int ends_open(struct offline *offline, struct ends **ret)
 static void learnt_free(struct learnt *learnt)
 {
 	free(learnt->name);
-	free(learnt->labels);
-	free(learnt->text);
+	asked_labels_free(&learnt->asked);
 	free(learnt);
 }
 
@@ -99,6 +97,7 @@ void ends_free(struct ends *ends)
 		HASH_DEL(ends->learnt, learnt);
 		learnt_free(learnt);
 	}
+	labelled_free(ends->labelled);
 	HASH_ITER (hh, ends->named, named, then) {
 		HASH_DEL(ends->named, named);
 		free(named->name);
@@ -107,170 +106,63 @@ void ends_free(struct ends *ends)
 	free(ends);
 }
 
-/* "a=b,k8s:c=d": cut in place. The text stays, the labels point into it. */
-static int cut_labels(struct learnt *learnt, size_t *ret_count)
-{
-	char *rest = learnt->text, *part, *colon, *equals;
-	size_t count = 1;
-
-	for (const char *at = rest; *at; at++)
-		count += *at == ',';
-	/* room for the namespace's own label, and for the labels that it has */
-	learnt->labels = calloc(count + 1, sizeof(*learnt->labels));
-	if (!learnt->labels)
-		return -ENOMEM;
-	count = 0;
-	while ((part = strsep(&rest, ","))) {
-		struct label *label = &learnt->labels[count++];
-
-		equals = strchr(part, '=');
-		if (equals)
-			*equals = '\0';
-		colon = strchr(part, ':');
-		if (colon)
-			*colon = '\0';
-		label->source = colon ? part : "k8s";
-		label->key = colon ? colon + 1 : part;
-		label->value = equals ? equals + 1 : "";
-		if (!*label->key || !*label->source)
-			return -EINVAL;
-	}
-	*ret_count = count;
-	return 0;
-}
-
-static const char *label_value(const struct labels *labels, const char *key)
-{
-	for (size_t i = 0; i < labels->count; i++)
-		if (strcmp(labels->list[i].source, "k8s") == 0 &&
-		    strcmp(labels->list[i].key, key) == 0)
-			return labels->list[i].value;
-	return NULL;
-}
-
-static const struct endpoint *somebody_in(const struct ends *ends, const char *namespace)
-{
-	const struct config *config = ends->offline->config;
-
-	for (size_t i = 0; i < ends->n_documented; i++)
-		if (strcmp(config->endpoints[i].namespace, namespace) == 0)
-			return &config->endpoints[i];
-	return NULL;
-}
-
-/* Whoever has labels is in a namespace, "default" unless they say, and has its labels too. */
-static int add_namespace(const struct ends *ends, struct learnt *learnt, struct labels *labels)
-{
-	const char *namespace = label_value(labels, NAMESPACE_KEY);
-	const struct endpoint *neighbour;
-	struct label *list;
-
-	if (!namespace) {
-		namespace = "default";
-		learnt->labels[labels->count++] = (struct label){"k8s", NAMESPACE_KEY, namespace};
-	}
-	neighbour = somebody_in(ends, namespace);
-	for (size_t i = 0; neighbour && i < neighbour->labels.count; i++) {
-		const struct label *label = &neighbour->labels.list[i];
-
-		if (strncmp(label->key, NAMESPACE_LABELS_KEY, strlen(NAMESPACE_LABELS_KEY)) != 0)
-			continue;
-		list = realloc(learnt->labels, (labels->count + 1) * sizeof(*list));
-		if (!list)
-			return -ENOMEM;
-		learnt->labels = list;
-		list[labels->count++] = *label;
-	}
-	labels->list = learnt->labels;
-	return 0;
-}
-
-static bool has_label(const struct labels *labels, const struct label *wanted)
-{
-	for (size_t i = 0; i < labels->count; i++)
-		if (strcmp(labels->list[i].source, wanted->source) == 0 &&
-		    strcmp(labels->list[i].key, wanted->key) == 0 &&
-		    strcmp(labels->list[i].value, wanted->value) == 0)
-			return true;
-	return false;
-}
-
-static bool has_labels(const struct labels *labels, const struct label *wanted, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (!has_label(labels, &wanted[i]))
-			return false;
-	return true;
-}
-
 int ends_somebody_with(const struct ends *ends, const char *labels, char **ret)
 {
-	struct learnt wanted = {.text = strdup(labels)};
-	const struct endpoint *found = NULL;
-	size_t count = 0;
-	int err = wanted.text ? cut_labels(&wanted, &count) : -ENOMEM;
+	const struct config *config = ends->offline->config;
+	cleanup(asked_labels_free) struct asked_labels wanted = {};
+	int err = asked_labels_cut(labels, &wanted);
 
-	for (size_t i = 0; !err && !found && i < ends->n_documented; i++)
-		if (has_labels(&ends->offline->config->endpoints[i].labels, wanted.labels, count))
-			found = &ends->offline->config->endpoints[i];
-	free(wanted.labels);
-	free(wanted.text);
-	if (err || !found)
-		return err ? err : -ENOENT;
-	return asprintf(ret, "%s/%s", found->namespace, found->name) < 0 ? -ENOMEM : 0;
+	for (size_t i = 0; !err && i < ends->n_documented; i++)
+		if (asked_labels_within(&wanted, &config->endpoints[i].labels))
+			return asprintf(ret, "%s/%s", config->endpoints[i].namespace,
+					config->endpoints[i].name) < 0
+				       ? -ENOMEM
+				       : 0;
+	return err ? err : -ENOENT;
 }
 
-/* The identities that have a name of their own; a slip in one would be a label like any other. */
-static bool is_reserved(const char *key)
+/* Documented endpoints that have just these labels are who is meant. */
+static int find_twin(struct ends *ends, struct learnt *learnt)
 {
-	static const char *const names[] = {"host",	      "world",	"world-ipv4", "world-ipv6",
-					    "unmanaged",      "health", "init",	      "remote-node",
-					    "kube-apiserver", "ingress"};
+	size_t number;
+	int err = labelled_find(&ends->labelled, ends->offline->config, ends->n_documented,
+				&learnt->asked.labels, &number);
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(names[i], key) == 0)
-			return true;
-	return false;
-}
-
-static bool reserved_right(const struct labels *labels)
-{
-	for (size_t i = 0; i < labels->count; i++)
-		if (strcmp(labels->list[i].source, "reserved") == 0 &&
-		    !is_reserved(labels->list[i].key))
-			return false;
-	return true;
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	learnt->has_twin = true;
+	learnt->endpoint = number;
+	return 0;
 }
 
 static int learn_labels(struct ends *ends, struct learnt *learnt, bool reserved)
 {
-	struct labels labels = {};
-	int err = cut_labels(learnt, &labels.count);
+	const struct config *config = ends->offline->config;
+	struct labels *labels = &learnt->asked.labels;
+	int err = asked_labels_cut(learnt->name, &learnt->asked);
 
-	labels.list = learnt->labels;
-	if (!err && !reserved_right(&labels))
+	if (!err && !asked_labels_right(&learnt->asked))
 		err = -EDOM;
 	if (!err && !reserved)
-		err = add_namespace(ends, learnt, &labels);
+		err = asked_labels_settle(&learnt->asked, config, ends->n_documented);
 	if (err)
 		return err;
-	labels_sort(&labels);
+	labels_sort(labels);
 	learnt->kind = END_LABELS;
-	learnt->endpoint = ends->offline->config->n_endpoints;
-	return offline_add(ends->offline, &labels, &learnt->ipv4, &learnt->ipv6);
+	learnt->endpoint = config->n_endpoints;
+	err = find_twin(ends, learnt);
+	return err ? err : offline_add(ends->offline, labels, &learnt->ipv4, &learnt->ipv6);
 }
 
 /* A node is no endpoint: no policy selects it. Every one of them is a remote-node. */
 static int learn_node(struct ends *ends, struct learnt *learnt)
 {
-	struct labels labels = {};
-	int err = cut_labels(learnt, &labels.count);
+	int err = asked_labels_cut(learnt->name, &learnt->asked);
 
 	if (err)
 		return err;
-	labels.list = learnt->labels;
 	learnt->kind = END_NODE;
-	return offline_add_node(ends->offline, &labels, &learnt->ipv4, &learnt->ipv6);
+	return offline_add_node(ends->offline, &learnt->asked.labels, &learnt->ipv4, &learnt->ipv6);
 }
 
 /* Whether a Peer is a remote node and nothing more. */
@@ -380,8 +272,7 @@ int ends_learn(struct ends *ends, const char *name, char refusal[ENDS_REFUSAL_BY
 	if (!learnt)
 		return -ENOMEM;
 	learnt->name = strdup(name);
-	learnt->text = strdup(name);
-	err = learnt->name && learnt->text ? learn(ends, learnt) : -ENOMEM;
+	err = learnt->name ? learn(ends, learnt) : -ENOMEM;
 	if (err) {
 		refuse_name(name, err, refusal);
 		learnt_free(learnt);
@@ -447,6 +338,10 @@ static int find_address(const struct ends *ends, const struct learnt *learnt, bo
 	case END_ENDPOINT:
 		return pick_address(endpoint->prefixes, endpoint->n_prefixes, ipv6, ret);
 	case END_LABELS:
+		if (learnt->has_twin &&
+		    pick_address(endpoint->prefixes, endpoint->n_prefixes, ipv6, ret) == 0)
+			return 0;
+		__attribute__((fallthrough));
 	case END_NODE:
 		*ret = ipv6 ? learnt->ipv6 : learnt->ipv4;
 		return 0;
@@ -478,7 +373,9 @@ int ends_find(const struct ends *ends, const char *name, bool ipv6, struct end *
 	if (err)
 		return err;
 	end.has_addr = true;
-	end.made_up = learnt->kind == END_LABELS || learnt->kind == END_NODE;
+	end.made_up =
+		(learnt->kind == END_LABELS || learnt->kind == END_NODE) &&
+		memcmp(&end.addr, ipv6 ? &learnt->ipv6 : &learnt->ipv4, sizeof(end.addr)) == 0;
 	end.entry = generation_entry(generation, &end.addr);
 	if (learnt->kind == END_ENDPOINT || learnt->kind == END_LABELS)
 		end.endpoint = &ends->offline->config->endpoints[learnt->endpoint];

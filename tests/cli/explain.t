@@ -146,7 +146,10 @@ ok "a slip in a reserved name"          says "names no reserved identity: host, 
 ok "whose answer would have been one"   exits 2 explain --from reserved:wrold --to shop/web --dport 80
 ok "a bare name is of the default namespace" says "no such endpoint in namespace default" explain --from web --to db --dport 80
 ok "labels are nobody's but their own"  is '[true,null]' json '.from | [.madeUp, .address]' --from app=web --to db --dport 80
-ok "an endpoint that has them is named" says "note: endpoint shop/web has the labels app=web" explain --from app=web --to db --dport 80
+ok "but for an endpoint that has just these" is '[null,"10.0.0.5"]' json '.to | [.madeUp, .address]' --from db --to app=web,io.kubernetes.pod.namespace=shop --dport 8080
+ok "with its named ports"               exits 0 explain --from db --to app=web,io.kubernetes.pod.namespace=shop --dport http
+ok "and in a family that it has not, too" is true json .from.madeUp --from app=db --to fd00::5 --dport 8080
+ok "an endpoint that has more is named" says "note: endpoint shop/web has the labels app=web" explain --from app=web --to db --dport 80
 ok "not where it is the same"           eval '! explain --from app=db --to shop/web --dport 8080 | grep note:'
 ok "two families"                       exits 2 explain --from 192.0.2.7 --to fd00::5 --dport 80
 ok "no end"                             exits 2 explain --from 192.0.2.7 --dport 80
