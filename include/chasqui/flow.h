@@ -64,17 +64,19 @@ struct chq_arrival {
 
 /* Value of chq_flow4/6 (proven) and chq_new4/6 (unproven and denied). */
 struct chq_flow {
+	/* What a known packet reads comes first, to lie in as few cache lines as can be. */
 	__u64 verdict; /* CHQ_FLOW_VERDICT; an older generation never overwrites a newer */
 	struct chq_arrival arrival[2]; /* by the end that sends */
+	__u64 hop[2];		       /* CHQ_HOP, by the end that sends; 0 = to be looked up */
 	__u32 seen_tick;
-	__u32 opened_tick;
-	__u32 answer_seq; /* TCP, ANSWERED: the SYN-ACK's sequence number + 1 */
-	__u16 port[2];	  /* port numbers of the arrivals, for counters */
-	__u8 state;	  /* enum chq_flow_state */
-	__u8 flags;	  /* CHQ_FLOW_* */
+	__u8 state;    /* enum chq_flow_state */
+	__u8 flags;    /* CHQ_FLOW_* */
+	__u16 port[2]; /* port numbers of the arrivals, for counters */
 	__u16 pad;
+	__u32 opened_tick;
+	__u32 answer_seq;	  /* TCP, ANSWERED: the SYN-ACK's sequence number + 1 */
 	chq_identity identity[2]; /* of end 0 and end 1 when it was judged */
-	__u64 hop[2];		  /* CHQ_HOP, by the end that sends; 0 = to be looked up */
+	__u32 pad2;
 };
 
 /*
