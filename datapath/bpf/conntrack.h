@@ -359,8 +359,8 @@ static __always_inline enum chq_reason flow_pass(struct packet *pkt, struct chq_
 	if (pkt->protocol == IPPROTO_TCP && pkt->fragment != FRAGMENT_LATER)
 		flow_tcp_end(pkt, flow);
 	if (flow->seen_tick != pkt->tick) {
-		flow->seen_tick = pkt->tick;
 		flow->hop[0] = flow->hop[1] = 0;
+		*(volatile __u32 *)&flow->seen_tick = pkt->tick; /* makes hops good: last */
 	}
 	if (proven) {
 		pkt->proven = 1;
