@@ -159,6 +159,8 @@ static int plan_args(struct plan *plan, const struct tracing_hook *hook, struct 
 		spec->index = arg->index;
 		spec->size_arg = arg->size_arg;
 		spec->at_return = arg->return_copy;
+		if (arg->max_data)
+			spec->max_bytes = CHQ_DATA_BYTES;
 		if (hook->subsystem && !hook->raw)
 			continue;
 		if (arg->index >= CHQ_HOOK_RAW || arg->size_arg > CHQ_HOOK_RAW)

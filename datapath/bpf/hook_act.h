@@ -183,7 +183,7 @@ static __noinline void send_event(struct work *work, struct chq_policy_count *co
 	__u32 bytes = work->hit.data_bytes;
 	__u64 waits, flags;
 
-	if (bytes > DATA_BYTES + CHQ_TEXT_BYTES || !tells())
+	if (bytes > DATA_BYTES + CHQ_DATA_BYTES || !tells())
 		return;
 	event->args_bytes = bytes;
 	event->head.size_bytes = sizeof(*event) + bytes;

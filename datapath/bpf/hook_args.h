@@ -25,7 +25,7 @@ static __always_inline void clear_behind(struct work *work, __u32 end)
 	__u32 used_bits = 8 * (end & 7);
 	__u64 *last = (void *)&work->hit.record.data[end & (2 * DATA_BYTES - 8)];
 
-	if (used_bits && end < DATA_BYTES + CHQ_TEXT_BYTES)
+	if (used_bits && end < 2 * DATA_BYTES)
 		*last &= (1ull << used_bits) - 1;
 }
 
@@ -144,11 +144,13 @@ static __noinline void read_string(struct work *work, struct argument *argument,
 	begin_value(work, at, argument, position, argument->bytes);
 }
 
-/* Bytes, of the kernel's memory or of the process's. */
+/* Bytes, of the kernel's memory or of the process's; argument->number says how many there are. */
 static __noinline void read_bytes(struct work *work, struct argument *argument, __u32 position,
-				  const void *from, __u64 whole)
+				  const void *from, __u32 most)
 {
-	__u32 at, bytes = at_most(whole, CHQ_TEXT_BYTES);
+	__u64 whole = argument->number;
+	__u32 at, bytes = most > CHQ_TEXT_BYTES ? at_most(whole, CHQ_DATA_BYTES)
+						: at_most(whole, CHQ_TEXT_BYTES);
 	__u8 *room = room_for(work, &at);
 	long failed = -1;
 
@@ -162,7 +164,6 @@ static __noinline void read_bytes(struct work *work, struct argument *argument, 
 	argument->absent = failed && bytes;
 	argument->bytes = failed ? 0 : bytes;
 	argument->at = at + sizeof(struct chq_hook_value);
-	argument->number = whole;
 	begin_value(work, at, argument, position, argument->bytes);
 }
 
@@ -403,8 +404,8 @@ static __always_inline void read_typed(struct work *work, const struct chq_arg_s
 		return read_string(work, argument, position,
 				   BPF_CORE_READ((struct filename *)raw, name));
 	case CHQ_TYPE_CHAR_BUF:
-		return read_bytes(work, argument, position, (void *)raw,
-				  size_of_buffer(work, spec));
+		argument->number = size_of_buffer(work, spec);
+		return read_bytes(work, argument, position, (void *)raw, spec->max_bytes);
 	case CHQ_TYPE_FD:
 		argument->number = (__s32)raw;
 		return read_file(work, argument, position, file_of_fd(raw));

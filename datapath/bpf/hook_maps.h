@@ -93,7 +93,7 @@ struct {
 /* A record as it goes into the ring. */
 struct record {
 	struct chq_hook_event event;
-	__u8 data[DATA_BYTES + CHQ_TEXT_BYTES + 64];
+	__u8 data[DATA_BYTES + CHQ_DATA_BYTES + 64];
 };
 
 /* An argument as selectors see it. */

@@ -159,6 +159,10 @@ static __noinline int ask_argument(struct work *work, const struct chq_filter *f
 	case CHQ_ASK_POSTFIX:
 		if (argument->absent || text.bytes == 0)
 			return -1;
+		/* Of a buffer that was cut the beginning is known, and no more. */
+		if (filter->question != CHQ_ASK_PREFIX && argument->type == CHQ_TYPE_CHAR_BUF &&
+		    (argument->number > text.bytes || text.bytes > CHQ_TEXT_BYTES))
+			return 0;
 		return text_matches(work, &text, filter->question);
 	case CHQ_ASK_FILE_TYPE:
 		return argument->mode ? number_matches(filter, argument->mode & 0170000) : -1;

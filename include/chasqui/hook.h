@@ -29,7 +29,7 @@
 #define CHQ_POSTFIX_BYTES 128  /* the same of Postfix */
 #define CHQ_NAME_BYTES	  32 /* of a file's own name that chq_names compares; longer ones are cut */
 #define CHQ_NAME_LENGTHS  256  /* a name is shorter */
-#define CHQ_HOOK_BYTES	  9000 /* of a record's arguments together */
+#define CHQ_DATA_BYTES	  7168 /* of a char_buf with maxData: short ones fit in behind it */
 #define CHQ_HOOK_SETS	  4096 /* filters with texts, at most */
 
 /* Keys of chq_text64 … chq_text4096: the first that the text fits into. Zeroes behind it. */

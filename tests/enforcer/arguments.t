@@ -55,6 +55,26 @@ ok "InRange over 0"                      times 2 "in .*"
 ok "Mask of the highest bit"             times 1 "mask .* -2"
 ok "InMap of the largest numbers"        times 2 "listed .*"
 
+# ---- buffers: how much of them is told ----
+fresh
+for name in short long; do
+	hook "$name" "  kprobes:
+  - {call: sys_write, syscall: true, args: [{index: 0, type: fd},
+     {index: 1, type: char_buf, sizeArgIndex: 3MORE}, {index: 2, type: size_t}],
+     selectors: [{matchArgs: [{index: 0, operator: Equal, values: [$box/out]}]}]}"
+done
+sed -i 's/MORE//' short.yaml; sed -i 's/MORE/, maxData: true/' long.yaml
+hook whole "  kprobes:
+  - {call: sys_write, syscall: true, args: [{index: 0, type: fd}, {index: 1, type: char_buf, sizeArgIndex: 3, maxData: true}],
+     selectors: [{matchArgs: [{index: 1, operator: Equal, values: [$(printf 'x%.0s' {1..4096})]}, {index: 0, operator: Equal, values: [$box/out]}]}]}"
+during "python3 -c \"open('$box/out', 'wb', 0).write(b'x' * 7000); open('$box/out', 'wb', 0).write(b'x' * 4096)
+open('$box/out', 'wb', 0).write(b'x' * 9000)\""
+buffer() { awk -v which="$1" -v n="$2" '$2 == which && $NF == n { print length($(NF - 1)) - 2 }' told; }
+ok "4,096 bytes of a buffer"             is 4096 buffer short 7000
+ok "all of it with maxData"              is 7000 buffer long 7000
+ok "as much as there is room for"        is 7168 buffer long 9000
+ok "Equal means the whole of it"         times 1 "whole .*"
+
 # ---- kinds of files ----
 fresh
 mkfifo $box/fifo; ln -sf /dev/null $box/null

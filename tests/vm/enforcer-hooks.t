@@ -71,11 +71,22 @@ functions() {
      selectors: [{matchArgs: [{index: 0, operator: Equal, values: [$box/alpha.txt]}]}]}"
 	hook creds "  kprobes:
   - {call: commit_creds, syscall: false, args: [{index: 0, type: cred}], selectors: [{$ours}]}"
-	during "head -c 2 $box/alpha.txt; setpriv --reuid 65534 --clear-groups true
+	hook kinds "  kprobes:
+  - {call: security_socket_connect, syscall: false, args: [{index: 0, type: socket}, {index: 1, type: sockaddr}],
+     selectors: [{matchArgs: [{index: 0, operator: Protocol, values: [IPPROTO_TCP]}, {index: 1, operator: SPort, values: [7777]}], $ours}]}
+  - {call: security_inode_unlink, syscall: false, args: [{index: 1, type: dentry}],
+     selectors: [{matchArgs: [{index: 1, operator: Postfix, values: [/doomed]}], $ours}]}
+  - {call: cap_capable, syscall: false, args: [{index: 0, type: cred}, {index: 2, type: capability}],
+     selectors: [{matchArgs: [{index: 2, operator: Equal, values: [7]}], $ours}]}"
+	touch $box/doomed
+	during "rm $box/doomed; head -c 2 $box/alpha.txt; setpriv --reuid 65534 --clear-groups true
 		(echo >/dev/tcp/127.0.0.1/7777); (echo >/dev/tcp/127.0.0.1/7778)"
 	ok "$by: a socket's addresses"      times 1 "connect tcp_connect POST family2:[0-9]*->7777"
 	ok "$by: a name of the kernel's"    tells "open do_filp_open POST \"$box/alpha.txt\""
 	ok "$by: what a function returned"  tells "open security_file_permission POST $box/alpha.txt:100644 = 0"
+	ok "$by: a socket, and an address"  times 1 "kinds security_socket_connect POST family2:0->[0-9]* family2:0->7777"
+	ok "$by: a name in its directory"   tells "kinds security_inode_unlink POST [^ ]*/box$namespace/doomed:100644"
+	ok "$by: a capability"              tells "kinds cap_capable POST euid0 7"
 	ok "$by: credentials"               tells "creds commit_creds POST euid65534"
 }
 
