@@ -71,22 +71,30 @@ static void note_name(struct chq_point *point, const char *name, size_t bytes)
 	point->begins[bit / 64] |= 1ull << (bit % 64);
 }
 
+static int add_name(struct plan *plan, uint32_t point, const char *name, size_t bytes)
+{
+	struct chq_name_key key = {.names = point};
+
+	if (bytes < CHQ_NAME_LENGTHS) /* no file has a longer name */
+		note_name(list_at(&plan->points, struct chq_point, point), name, bytes);
+	memcpy(key.name, name, bytes < sizeof(key.name) ? bytes : sizeof(key.name) - 1);
+	return list_add(&plan->names, &key) < 0 ? -ENOMEM : 0;
+}
+
 static int add_names(struct plan *plan, uint32_t point, const struct tracing_match *match)
 {
-	for (size_t i = 0; i < match->n_values; i++) {
-		struct chq_name_key key = {.names = point};
-		const char *name;
-		size_t bytes = last_name(&match->values[i], &name);
+	int err = 0;
 
-		if (bytes < CHQ_NAME_LENGTHS) /* no file has a longer name */
-			note_name(list_at(&plan->points, struct chq_point, point), name, bytes);
-		if (bytes > sizeof(key.name) - 1)
-			bytes = sizeof(key.name) - 1;
-		memcpy(key.name, name, bytes);
-		if (list_add(&plan->names, &key) < 0)
-			return -ENOMEM;
+	for (size_t i = 0; i < match->n_values && !err; i++) {
+		const struct tracing_value *value = &match->values[i];
+		const char *name, *end = value->text + value->length_bytes;
+		size_t bytes = last_name(value, &name);
+
+		err = add_name(plan, point, name, bytes);
+		if (!err && name + bytes != end) /* a file may have been given such a name */
+			err = add_name(plan, point, name, end - name);
 	}
-	return 0;
+	return err;
 }
 
 /* Which of the hook's parameters is the file that the point looks at. */

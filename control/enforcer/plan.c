@@ -93,7 +93,7 @@ static int choose_bpf(struct hooks *hooks, const char *no_hooks,
 
 /*
  * Behind the guard stands a net that is cheap for everybody else: a look at each read of the page
- * cache costs next to nothing, one at each system call is felt by all. In monitor mode the guard
+ * cache is felt by reads of disks alone, one at each system call by all. In monitor mode the guard
  * is silent, and what tells must see all reads.
  */
 static void choose_net(struct hooks *hooks, const struct enforcer_wish *wish,

@@ -75,6 +75,13 @@ ok "all of it with maxData"              is 7000 buffer long 7000
 ok "as much as there is room for"        is 7168 buffer long 9000
 ok "Equal means the whole of it"         times 1 "whole .*"
 
+# ---- a file that was given the name of a removed one ----
+fresh
+echo odd >"$box/odd (deleted)"
+policy odd "{matchArgs: [$(file Equal "$box/odd (deleted)")]}"
+during "cat '$box/odd (deleted)'"
+ok "a name that ends in (deleted)"       tells "odd .* $box/odd (deleted):"
+
 # ---- kinds of files ----
 fresh
 mkfifo $box/fifo; ln -sf /dev/null $box/null

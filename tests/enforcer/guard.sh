@@ -2,6 +2,8 @@
 # shellcheck shell=bash
 #
 # chasqui-guard without chasquid. Sourced behind netns.sh.
+# shellcheck source=tests/enforcer/disks.sh
+. "$top/tests/enforcer/disks.sh"
 PATH=$built/tests/enforcer:$PATH
 
 # guard_up [OPTION...]: in $run, with its state in $state; $guard is its supervisor.
@@ -46,17 +48,4 @@ refuses() {
 	local said status
 	said=$("$@" 2>&1); status=$?
 	[ "$status" != 0 ] && [ "$status" != 137 ] && [[ $said == *"not permitted"* ]] || { echo "status $status, said: $said"; return 1; }
-}
-
-# ext4_on DIRECTORY: a file system of the test's own.
-ext4_on() {
-	local image device
-	modprobe loop 2>/dev/null; modprobe ext4 2>/dev/null
-	image=$(mktemp /run/test/ext4.XXXXXX)
-	truncate -s 64M "$image" && mkfs.ext4 -q "$image" && device=$(losetup -f --show "$image") &&
-		mkdir -p "$1" && mount "$device" "$1" && losetup -d "$device"
-}
-overlay_on() {			# over ext4
-	ext4_on "$1.below" && mkdir -p "$1.below"/{lower,upper,work} "$1" &&
-		mount -t overlay none -o "lowerdir=$1.below/lower,upperdir=$1.below/upper,workdir=$1.below/work" "$1"
 }

@@ -95,13 +95,12 @@ ok "another too"                       tells "many-99 "
 ok "and others are left alone"         printed "in alpha.txt"
 
 # The page cache's own tracepoint: files on disks only, and not on every kernel.
-case $(stat -f -c %T "$built") in
-ext2/ext3 | xfs | btrfs)
-	old=$box by=filemap box=$(mktemp -d "$built/filemap.XXXXXX")
+. "$top/tests/enforcer/disks.sh"
+# shellcheck source=tests/enforcer/disks.sh
+if ext4_on /run/test/disk; then
+	by=filemap box=/run/test/disk/box$namespace
 	make_box
 	kills
-	rm -r "$box"
-	by=best box=$old
-	;;
-*) skip "filemap: reading is the end" "the build directory is not on a disk" ;;
-esac
+else
+	skip "filemap: reading is the end" "no ext4 to be had"
+fi
