@@ -29,8 +29,8 @@
 #define ROUTE_IPV4 2
 #define ROUTE_IPV6 10
 
-/* These choose the packet's priority for the qdisc as it leaves. */
-#define TOS_PRIORITY_BITS 0x1e
+/* These choose the packet's priority for the qdisc as it leaves (the kernel's ip_tos2prio). */
+#define TOS_PRIORITY_BITS 0x1c
 
 /* The sum over a good header without options is 0xffff. */
 static __always_inline bool ipv4_sum_ok(const struct iphdr *ip)

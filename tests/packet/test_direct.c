@@ -218,6 +218,20 @@ static void is_the_stacks(struct gateway *gateway, const char *what, const struc
 	assert_memory_equal(second.bytes, own_mac, 6);
 }
 
+static struct frame with_tos(const struct frame *frame, uint8_t tos)
+{
+	struct frame ret = *frame;
+	uint8_t bytes[128];
+	uint16_t sum;
+
+	frame_bytes(frame, bytes, sizeof(bytes));
+	sum = (bytes[ETH + 10] << 8 | bytes[ETH + 11]) - tos;
+	ret.pokes[0] = (struct poke){1, tos};
+	ret.pokes[1] = (struct poke){10, sum >> 8};
+	ret.pokes[2] = (struct poke){11, sum};
+	return ret;
+}
+
 static void test_odd_packets(void **state)
 {
 	struct frame frame = data;
@@ -230,10 +244,11 @@ static void test_odd_packets(void **state)
 	frame.options_bytes = 4;
 	memset(frame.options, 1, 4);
 	is_the_stacks(*state, "options", &frame);
-	frame = data;
-	frame.pokes[0] = (struct poke){1, 0x10};
-	frame.pokes[1] = (struct poke){10, 0};
-	is_the_stacks(*state, "a type of service, and a wrong sum", &frame);
+	frame = with_tos(&data, 0x10);
+	is_the_stacks(*state, "a type of service", &frame);
+	frame = with_tos(&data, 3);
+	assert_int_equal(send_at(*state, LAN, &frame, &seen), TC_ACT_REDIRECT);
+	sum_is_good(&seen);
 	frame = data;
 	frame.pokes[0] = (struct poke){10, 0x77};
 	is_the_stacks(*state, "a wrong sum", &frame);
