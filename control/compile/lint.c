@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compile/port_names.h"
 #include "util/addr.h"
 #include "util/cleanup.h"
 
@@ -35,6 +36,7 @@ struct lint {
 	bool *used;	    /* by origin set: some verdict has it */
 	uint32_t *standing; /* by rule reference: used origin sets that it is in */
 	uint32_t *backup;   /* another rule that is in all of them, counted from 1; 0 = none */
+	struct port_names names;
 	int err;
 };
 
@@ -214,21 +216,6 @@ static const char *deny_word(const struct rule_ref *ref)
 	return ref->deny ? "deny rule" : "allow rule";
 }
 
-static bool no_such_port(const struct lint *lint, const struct port_rule *port)
-{
-	if (!port->name)
-		return false;
-	for (size_t e = 0; e < lint->config->n_endpoints; e++) {
-		const struct endpoint *endpoint = &lint->config->endpoints[e];
-
-		for (size_t i = 0; i < endpoint->n_named_ports; i++)
-			if (strcmp(endpoint->named_ports[i].name, port->name) == 0 &&
-			    endpoint->named_ports[i].protocol & port->protocols)
-				return false;
-	}
-	return true;
-}
-
 /* Returns whether any of its ports is somebody's. */
 static bool check_names(struct lint *lint, const struct rule_ref *ref)
 {
@@ -236,12 +223,13 @@ static bool check_names(struct lint *lint, const struct rule_ref *ref)
 	size_t missing = 0;
 
 	for (size_t i = 0; rule->ports_given && i < rule->n_ports; i++) {
-		if (!no_such_port(lint, &rule->ports[i]))
+		const struct port_rule *port = &rule->ports[i];
+
+		if (!port->name || port_names_has(&lint->names, port->name, port->protocols))
 			continue;
 		missing++;
-		note(lint, LINT_NO_SUCH_PORT, ref->file,
-		     rule->ports[i].at.line ? rule->ports[i].at.line : ref->line,
-		     "no endpoint has a port named \"%s\" of this protocol", rule->ports[i].name);
+		note(lint, LINT_NO_SUCH_PORT, ref->file, port->at.line ? port->at.line : ref->line,
+		     "no endpoint has a port named \"%s\" of this protocol", port->name);
 	}
 	return !missing || missing < rule->n_ports;
 }
@@ -427,7 +415,7 @@ static int prepare(struct lint *lint)
 	if (!lint->used || !lint->standing || !lint->backup)
 		return -ENOMEM;
 	find_used(lint);
-	return find_standing(lint);
+	return find_standing(lint) ?: port_names_read(lint->config, &lint->names);
 }
 
 static void lint_free(struct lint *lint)
@@ -435,6 +423,7 @@ static void lint_free(struct lint *lint)
 	free(lint->used);
 	free(lint->standing);
 	free(lint->backup);
+	port_names_free(&lint->names);
 }
 
 int lint_run(const struct config *config, const struct generation *generation, struct findings *ret)
