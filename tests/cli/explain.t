@@ -220,4 +220,5 @@ done >"$place/closed/policies.yaml"
 closed() { chasqui policy explain -f "$place/closed" "$@"; }
 ok "the first ten of who closes, and how many more" is '[10,490]' eval 'closed --from 192.0.2.7 --to shop/web --dport 80 -o json | jq -c ".ingress | [(.closedBy | length), .closedByMore]"'
 ok "in the text, too"                   says "and 490 more policies that close it" closed --from 192.0.2.7 --to shop/web --dport 80
-ok "100,000 answers of it are no flood" eval '[ "$(closed --flows "$place/many" | wc -c)" -lt 400000000 ]'
+head -n 5000 "$place/many" >"$place/some"
+ok "5,000 answers of it are no flood"   eval '[ "$(closed --flows "$place/some" | wc -c)" -lt 20000000 ]'
