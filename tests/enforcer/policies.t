@@ -154,6 +154,26 @@ ok "so is a hook that the kernel has not"     not chasqui reload
 ok "with its place, and what is missing"      says 'bad.yaml:6:11: ' chasqui reload
 ok "nothing was changed"                      is "first inca second third" names
 ok "the others go on"                         kills cat /a.txt
+
+# hooked CALL REST WORDS: what this kernel cannot serve says why.
+hooked() {
+	printf 'apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {name: bad}\nspec:\n  kprobes:\n  - {call: %s, %s}\n' \
+		"$1" "$2" >"$config/bad.yaml"
+	not chasqui reload && says "bad.yaml:6:12: TracingPolicy bad: $1 cannot be served: " chasqui reload && says "$3" chasqui reload
+}
+if ! chasqui tracing backends | grep -qE '^(fmod_ret|fentry|kprobe) +yes'; then
+	on_a="selectors: [{matchArgs: [{index: 0, operator: Equal, values: [/a.txt]}]}]"
+	ok "a return that nothing here shows is refused" hooked security_file_permission \
+		"return: true, returnArg: {index: 0, type: int}, args: [{index: 0, type: file}], $on_a" "there is no return value to be told"
+	ok "so is the one of an execution"            hooked security_bprm_check \
+		"return: true, returnArg: {index: 0, type: int}, args: [{index: 0, type: linux_binprm}], $on_a" "there is no return value to be told"
+	ok "and Override of a system call"            hooked sys_getpriority \
+		"args: [{index: 0, type: int}], selectors: [{matchActions: [{action: Override, argError: -1}]}]" "Override needs lsm, fmod_ret or fanotify"
+	ok "and a function behind no system call"     hooked tcp_connect "args: [{index: 0, type: sock}]" "the kernel refuses to attach"
+	ok "all that time the others went on"         kills cat /a.txt
+else
+	skip "what this kernel cannot serve is refused" "it has trampolines or kprobes"
+fi
 rm "$config/bad.yaml"
 
 # ---- without the daemon, and back ----
