@@ -44,10 +44,13 @@ check-netns:: $(BUILD)/chasqui-wg $(BUILD)/tests/tunnel/relay $(BUILD)/tests/tun
 vm-tools: $(BUILD)/chasqui-wg $(BUILD)/tests/tunnel/flood $(BUILD)/tests/tunnel/test_confine
 
 # Minutes; JSON lines and a table.
-bench-tunnel: $(BUILD)/chasqui-wg
+bench-tunnel: $(BUILD)/chasqui-wg $(BUILD)/tests/bench/datagrams
 	BUILD=$(BUILD) tests/bench/bench-tunnel
 
 .PHONY: bench-tunnel
+
+$(BUILD)/tests/bench/datagrams: $(BUILD)/tests/bench/datagrams.o
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ -lpthread -o $@
 
 $(BUILD)/tests/tunnel/relay: $(BUILD)/tests/tunnel/relay.o
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The highest rate of UDP datagrams that arrive with less than 1 % loss, from one network namespace
+ * to another: a sender that keeps its pace with sendmmsg, a receiver whose socket has room for all.
+ *
+ *   datagrams FROM TO ADDRESS BYTES [RATE]   one line of JSON on stdout; FROM and TO are files of
+ * namespaces
+ *
+ * Sent are BYTES of payload. The rate grows by halves until it is too much, then the gap is halved
+ * to 2 %; a rate counts as too much when two tries lose 1 % of it or the sender itself cannot keep
+ * it; the result must hold once more for three seconds. With RATE it is tried once, and the loss is
+ * told.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NS_PER_S     1000000000ull
+#define PORT	     5300
+#define BURST	     64
+#define STEP_NS	     250000 /* how often the sender wakes to send what is due */
+#define BUFFER_BYTES (64 << 20)
+#define TRY_S	     1
+#define LAST_TRY_S   3
+#define FIRST_RATE   10000.0
+#define MOST_RATE    5e6
+#define MOST_LOSS    0.01
+#define CLOSE_ENOUGH 1.02
+
+struct path {
+	const char *from, *to, *address;
+	size_t bytes;
+	int sender, receiver;
+	_Atomic uint64_t arrived;
+};
+
+struct outcome {
+	double loss; /* 0 to 1 */
+	bool kept;   /* the sender has kept the pace */
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+static void sleep_until(uint64_t ns)
+{
+	struct timespec then = {.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL) == EINTR)
+		;
+}
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "datagrams: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+/* A socket stays in the namespace where it was made. */
+static int socket_in(const char *namespace, int buffer_option)
+{
+	int fd = open(namespace, O_RDONLY | O_CLOEXEC), bytes = BUFFER_BYTES;
+
+	if (fd < 0 || setns(fd, CLONE_NEWNET))
+		fail(namespace);
+	close(fd);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, buffer_option, &bytes, sizeof(bytes)))
+		fail("socket");
+	return fd;
+}
+
+static void *receive(void *data)
+{
+	static uint8_t memory[BURST][2048];
+	struct path *path = data;
+	struct mmsghdr messages[BURST];
+	struct iovec parts[BURST];
+
+	memset(messages, 0, sizeof(messages));
+	for (int i = 0; i < BURST; i++) {
+		parts[i] = (struct iovec){memory[i], sizeof(memory[i])};
+		messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
+	}
+	for (;;) {
+		int got = recvmmsg(path->receiver, messages, BURST, MSG_WAITFORONE, NULL);
+
+		if (got > 0)
+			atomic_fetch_add(&path->arrived, got);
+	}
+	return NULL;
+}
+
+/* What the socket does not take is lost, as it would be for anyone. */
+static void send_some(const struct path *path, uint64_t count)
+{
+	static uint8_t payload[2048];
+	struct iovec part = {payload, path->bytes};
+	struct mmsghdr messages[BURST];
+
+	for (int i = 0; i < BURST; i++)
+		messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &part, .msg_iovlen = 1}};
+	while (count) {
+		unsigned some = count < BURST ? count : BURST;
+		int sent = sendmmsg(path->sender, messages, some, 0);
+
+		count -= sent > 0 ? (unsigned)sent : 1;
+	}
+}
+
+/* Waits until nothing more comes. */
+static void settle(struct path *path)
+{
+	uint64_t before, now = atomic_load(&path->arrived);
+
+	do {
+		before = now;
+		sleep_until(now_ns() + NS_PER_S / 10);
+		now = atomic_load(&path->arrived);
+	} while (now != before);
+}
+
+static struct outcome try_rate(struct path *path, double rate, unsigned seconds)
+{
+	uint64_t begin, until, elapsed = 0, sent = 0, arrived;
+
+	settle(path);
+	atomic_store(&path->arrived, 0);
+	begin = now_ns();
+	until = seconds * NS_PER_S;
+	while (elapsed < until) {
+		uint64_t due;
+
+		sleep_until(begin + elapsed + STEP_NS);
+		elapsed = now_ns() - begin;
+		due = (uint64_t)(rate * (double)elapsed / NS_PER_S);
+		send_some(path, due - sent);
+		sent = due;
+	}
+	elapsed = now_ns() - begin;
+	settle(path);
+	arrived = atomic_load(&path->arrived);
+	return (struct outcome){
+		.loss = sent > arrived ? (double)(sent - arrived) / (double)sent : 0,
+		.kept = elapsed < until + until / 50,
+	};
+}
+
+static bool carries(struct path *path, double rate, unsigned seconds)
+{
+	for (int tries = 0; tries < 2; tries++) {
+		struct outcome outcome = try_rate(path, rate, seconds);
+
+		if (outcome.kept && outcome.loss < MOST_LOSS)
+			return true;
+	}
+	return false;
+}
+
+static double search(struct path *path)
+{
+	double low = 0, high = FIRST_RATE;
+
+	while (high < MOST_RATE && carries(path, high, TRY_S)) {
+		low = high;
+		high *= 1.5;
+	}
+	while (low && high / low > CLOSE_ENOUGH) {
+		double middle = (low + high) / 2;
+
+		if (carries(path, middle, TRY_S))
+			low = middle;
+		else
+			high = middle;
+	}
+	while (low >= 1000 && !carries(path, low, LAST_TRY_S))
+		low *= 0.97;
+	return low;
+}
+
+int main(int argc, char **argv)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(PORT)};
+	struct path path = {};
+	pthread_t thread;
+
+	if (argc < 5 || argc > 6 || !inet_aton(argv[3], &to.sin_addr) || atoi(argv[4]) < 1 ||
+	    atoi(argv[4]) > 2048) {
+		fprintf(stderr, "usage: datagrams FROM TO ADDRESS BYTES [RATE]\n");
+		return 2;
+	}
+	path.bytes = (size_t)atoi(argv[4]);
+	path.receiver = socket_in(argv[2], SO_RCVBUFFORCE);
+	if (bind(path.receiver, (struct sockaddr *)&to, sizeof(to)))
+		fail(argv[3]);
+	path.sender = socket_in(argv[1], SO_SNDBUFFORCE);
+	if (connect(path.sender, (struct sockaddr *)&to, sizeof(to)) ||
+	    pthread_create(&thread, NULL, receive, &path))
+		fail(argv[3]);
+	if (argc == 6) {
+		struct outcome outcome = try_rate(&path, atof(argv[5]), LAST_TRY_S);
+
+		printf("{\"loss_percent\": %.2f, \"kept\": %s}\n", outcome.loss * 100,
+		       outcome.kept ? "true" : "false");
+	} else {
+		printf("{\"datagrams_s\": %.0f}\n", search(&path));
+	}
+	return 0;
+}
