@@ -16,7 +16,7 @@
 
 #define REQUEST_BYTES 1024
 /* What may wait for an engine that is not scheduled for a few milliseconds. */
-#define QUEUE_PACKETS 500
+#define QUEUE_PACKETS 1000
 
 static const char *words(const struct netlink *nl)
 {
@@ -51,6 +51,9 @@ static int note_device(const struct nlmsghdr *message, void *data)
 		if (mnl_attr_get_type(attr) == IFLA_MTU &&
 		    mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
 			seen->mtu_bytes = mnl_attr_get_u32(attr);
+		if (mnl_attr_get_type(attr) == IFLA_CARRIER &&
+		    mnl_attr_validate(attr, MNL_TYPE_U8) >= 0)
+			seen->carrier = mnl_attr_get_u8(attr);
 		if (mnl_attr_get_type(attr) == IFLA_IFALIAS &&
 		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
 			seen->ours = strcmp(mnl_attr_get_str(attr), DEVICE_ALIAS) == 0;
@@ -155,7 +158,10 @@ int device_make_wireguard(struct netlink *nl, const char *name, struct refusal *
 	return dress_named(nl, name, refusal);
 }
 
-/* Without an engine at its queue it has no carrier, and drops what it is given. */
+/*
+ * Without an engine at its queues it has no carrier, and drops what it is given. One that was made
+ * with a single queue keeps that.
+ */
 static int attach_queue(const char *name, int *ret_fd)
 {
 	cleanup_close int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
@@ -164,8 +170,13 @@ static int attach_queue(const char *name, int *ret_fd)
 	if (fd < 0)
 		return -errno;
 	snprintf(about.ifr_name, sizeof(about.ifr_name), "%s", name);
-	about.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
-	if (ioctl(fd, TUNSETIFF, &about) < 0 || ioctl(fd, TUNSETPERSIST, 1) < 0)
+	about.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE;
+	if (ioctl(fd, TUNSETIFF, &about) < 0) {
+		about.ifr_flags &= ~IFF_MULTI_QUEUE;
+		if (errno != EINVAL || ioctl(fd, TUNSETIFF, &about) < 0)
+			return -errno;
+	}
+	if (ioctl(fd, TUNSETPERSIST, 1) < 0)
 		return -errno;
 	*ret_fd = fd;
 	fd = -1;
@@ -177,6 +188,9 @@ int device_open_tun(struct netlink *nl, const char *name, int *ret_fd, struct re
 	struct device_seen seen;
 	int fd = -1, err = device_find(nl, name, &seen);
 
+	/* There is always one more queue: only the carrier says that another has one. */
+	if (!err && seen.carrier && strcmp(seen.kind, KIND_TUN) == 0)
+		err = -EBUSY;
 	if (!err)
 		err = attach_queue(name, &fd);
 	if (err == -EBUSY)

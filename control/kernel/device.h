@@ -23,6 +23,7 @@ struct device_seen {
 	char kind[16];
 	bool ours; /* it has our alias */
 	bool up, running;
+	bool carrier; /* of a TUN: some process has a queue of it */
 	uint32_t mtu_bytes;
 };
 int device_find(struct netlink *nl, const char *name, struct device_seen *ret);
@@ -31,8 +32,9 @@ int device_find(struct netlink *nl, const char *name, struct device_seen *ret);
 int device_make_wireguard(struct netlink *nl, const char *name, struct refusal *refusal);
 
 /*
- * A persistent TUN of bare IP packets with offload headers, down, with our alias; made
- * when it is not there yet. `*ret_fd` is its queue, for an engine. -EBUSY: one has it.
+ * A persistent TUN of bare IP packets with offload headers and several queues, down, with our
+ * alias; made when it is not there yet. `*ret_fd` is its first queue, for an engine, which opens
+ * the others. -EBUSY: one has it.
  */
 int device_open_tun(struct netlink *nl, const char *name, int *ret_fd, struct refusal *refusal);
 

@@ -36,10 +36,10 @@ static int make_workers(struct device *device)
 {
 	int err = 0;
 
-	device->workers = calloc(device->tun.count, sizeof(*device->workers));
+	device->workers = calloc(device->tun.workers, sizeof(*device->workers));
 	if (!device->workers)
 		return -ENOMEM;
-	for (int i = 0; i < device->tun.count && !err; i++) {
+	for (int i = 0; i < device->tun.workers && !err; i++) {
 		err = worker_init(&device->workers[i], device, i);
 		device->worker_count++;
 	}
@@ -56,7 +56,7 @@ int device_init(struct device *device, const struct tun *tun, const struct aead_
 	device->tun = *tun;
 	device->mtu = TUN_DEFAULT_MTU;
 	device->epoch = device->generation = 1;
-	for (int i = 0; i < TUN_QUEUES_MAX; i++)
+	for (int i = 0; i < TUN_WORKERS_MAX; i++)
 		device->sockets[i] = (struct sockets){-1, -1};
 	crypt_random(device->limiter.key, sizeof(device->limiter.key));
 	vault_init(&device->peer_vault, sizeof(struct peer));
@@ -86,7 +86,7 @@ void device_drop(struct device *device)
 		worker_drop(&device->workers[i]);
 	free(device->workers);
 	device->worker_count = 0;
-	sockets_close(device->sockets, device->tun.count);
+	sockets_close(device->sockets, device->tun.workers);
 	tun_close(&device->tun);
 	route_drop(&device->route);
 	outbox_drop(&device->outbox);
@@ -320,8 +320,8 @@ void device_disallow_all(struct device *device, struct peer *peer)
 
 static int open_sockets(struct device *device)
 {
-	struct socket_options options = {device->port, device->fwmark, device->tun.count > 1};
-	int err = sockets_open(device->sockets, &options, device->tun.count);
+	struct socket_options options = {device->port, device->fwmark, device->tun.workers > 1};
+	int err = sockets_open(device->sockets, &options, device->tun.workers);
 
 	if (err)
 		return err;
@@ -343,7 +343,7 @@ int device_set_port(struct device *device, uint16_t port)
 	device_halt(device);
 	device->port = port;
 	if (device->up) {
-		sockets_close(device->sockets, device->tun.count);
+		sockets_close(device->sockets, device->tun.workers);
 		err = open_sockets(device);
 		if (err) {
 			device->port = before;
@@ -359,7 +359,7 @@ int device_set_fwmark(struct device *device, uint32_t fwmark)
 	int err = 0;
 
 	device_halt(device);
-	for (int i = 0; i < device->tun.count && !err; i++)
+	for (int i = 0; i < device->tun.workers && !err; i++)
 		err = sockets_set_fwmark(&device->sockets[i], fwmark);
 	if (!err)
 		device->fwmark = fwmark;
@@ -392,7 +392,7 @@ void device_down(struct device *device)
 		return;
 	device_halt(device);
 	device->up = false;
-	sockets_close(device->sockets, device->tun.count);
+	sockets_close(device->sockets, device->tun.workers);
 	ring_clear(&device->handshakes);
 	HASH_ITER (by_key, device->peers, peer, next) {
 		timers_stop(&peer->timers);

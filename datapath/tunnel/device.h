@@ -75,7 +75,7 @@ struct device {
 
 	struct worker *workers;
 	int worker_count;
-	struct sockets sockets[TUN_QUEUES_MAX];
+	struct sockets sockets[TUN_WORKERS_MAX];
 	struct aead aead;			 /* the control thread's */
 	struct outbox outbox;			 /* likewise */
 	uint8_t last_timestamp[TIMESTAMP_BYTES]; /* sent in an initiation: the next is greater */

@@ -95,6 +95,6 @@ void icmp_unreachable(struct worker *worker, const uint8_t *packet, uint32_t len
 		length = answer4(answer + header_bytes, packet, quoted);
 	else
 		length = answer6(answer + header_bytes, packet, quoted);
-	if (write(worker->tun_fd, answer, header_bytes + length) < 0)
+	if (write(worker->queues[0], answer, header_bytes + length) < 0)
 		count_drop(worker->device, DROP_LOST);
 }

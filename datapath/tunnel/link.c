@@ -63,7 +63,8 @@ static int ask(int fd, struct request *request, char *buffer, const struct nlmsg
 	return ((const struct nlmsgerr *)NLMSG_DATA(answer))->error;
 }
 
-/* The attribute's four bytes, or `otherwise`. `header_bytes`: of what stands before the first. */
+/* The attribute's first bytes (at most four), or `otherwise`. `header_bytes`: of what stands before
+ * the first. */
 static uint32_t number_in(const struct nlmsghdr *answer, size_t header_bytes, uint16_t type,
 			  uint32_t otherwise)
 {
@@ -74,6 +75,8 @@ static uint32_t number_in(const struct nlmsghdr *answer, size_t header_bytes, ui
 	for (; RTA_OK(at, length); at = RTA_NEXT(at, length))
 		if (at->rta_type == type && RTA_PAYLOAD(at) >= sizeof(otherwise))
 			memcpy(&otherwise, RTA_DATA(at), sizeof(otherwise));
+		else if (at->rta_type == type && RTA_PAYLOAD(at) == 1)
+			otherwise = *(const uint8_t *)RTA_DATA(at);
 	return otherwise;
 }
 
@@ -223,6 +226,22 @@ static int open_abroad(void)
 	if (fd < 0 || setsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &on, sizeof(on)))
 		return -1;
 	return give_fd(&fd);
+}
+
+bool link_is_held(const char *name)
+{
+	char buffer[ANSWER_BYTES] __attribute__((aligned(8)));
+	struct request request = {
+		.header = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct ifinfomsg)),
+			   .nlmsg_type = RTM_GETLINK,
+			   .nlmsg_flags = NLM_F_REQUEST},
+	};
+	cleanup_close int fd = open_ask();
+	const struct nlmsghdr *answer;
+
+	put(&request, IFLA_IFNAME, name, strlen(name) + 1);
+	return fd >= 0 && !ask(fd, &request, buffer, &answer) &&
+	       number_in(answer, sizeof(struct ifinfomsg), IFLA_CARRIER, 0);
 }
 
 int link_open(struct link *ret)

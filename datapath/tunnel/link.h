@@ -28,6 +28,9 @@ struct link_state {
 	bool up;
 };
 
+/* Some process has a queue of the TUN of this name, which then has a carrier. */
+bool link_is_held(const char *name);
+
 /* While we still have all privileges. */
 int link_open(struct link *ret);
 void link_close(struct link *link);

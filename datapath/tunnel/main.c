@@ -80,7 +80,7 @@ static int parse(int argc, char **argv, struct options *ret)
 			break;
 		case 'w':
 			ret->workers = atoi(optarg);
-			if (ret->workers < 1 || ret->workers > TUN_QUEUES_MAX)
+			if (ret->workers < 1 || ret->workers > TUN_WORKERS_MAX)
 				return usage(stderr);
 			break;
 		case 'l':
@@ -111,7 +111,8 @@ static int open_tun(const struct options *options, struct tun *ret)
 {
 	int fd = fd_from("WG_TUN_FD"), err;
 
-	err = fd >= 0 ? tun_adopt(ret, fd) : tun_open(ret, options->name, options->workers);
+	err = fd >= 0 ? tun_adopt(ret, fd, options->workers)
+		      : tun_open(ret, options->name, options->workers);
 	if (err)
 		log_error("no TUN device: %s", strerror(-err));
 	return err;
@@ -180,12 +181,13 @@ static int leave_terminal(int *ready_fd)
 
 static int start(struct device *device, struct control *control, int listen_fd, const char *path)
 {
-	int err = control_init(control, device, listen_fd, path)
-	       ?: confine_capabilities()
-	       ?: confine_files(*path ? SOCKET_FOLDER : NULL);
+	int err = control_init(control, device, listen_fd, path);
 
+	workers_hurry(true);
+	err = err ?: confine_capabilities() ?: confine_files(*path ? SOCKET_FOLDER : NULL);
 	for (int i = 0; i < device->worker_count && !err; i++)
 		err = worker_start(&device->workers[i]);
+	workers_hurry(false);
 	return err ?: confine_calls();
 }
 
@@ -258,7 +260,7 @@ int main(int argc, char **argv)
 		return 1;
 	if (!options.foreground && leave_terminal(&ready_fd))
 		return 1;
-	log_verbose("%s, AEAD %s, %d worker(s)", tun.name, options.aead->name, tun.count);
+	log_verbose("%s, AEAD %s, %d worker(s)", tun.name, options.aead->name, tun.workers);
 	err = carry(&tun, listen_fd, path, options.aead, ready_fd);
 	if (err)
 		log_error("stopped: %s", strerror(-err));

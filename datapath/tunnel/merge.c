@@ -233,6 +233,17 @@ static void finish_train(struct merge_item *item)
 	item->header.csum_offset = htole16(udp ? 6 : 16);
 }
 
+/*
+ * The kernel gives us a flow's answers in the queue where we wrote the flow: ports spread over all
+ * but the first, which is for what has none, so that ICMP waits behind no bulk.
+ */
+static int queue_of(const struct merge *merge, const struct merge_item *item)
+{
+	if (!item->protocol || merge->fd_count == 1)
+		return merge->fds[0];
+	return merge->fds[1 + item->hash % (merge->fd_count - 1)];
+}
+
 /* A kernel that cannot take this train: its packets one by one, with the first one's header mended
  * for each. */
 static void write_singly(struct merge *merge, struct merge_item *item)
@@ -251,7 +262,8 @@ static void write_singly(struct merge *merge, struct merge_item *item)
 	*header = (struct virtio_net_hdr){};
 	for (uint32_t i = 0; i < super.count; i++) {
 		super_write(&super, i, whole + sizeof(*header));
-		if (write(merge->fd, whole, sizeof(*header) + super_length(&super, i)) < 0)
+		if (write(queue_of(merge, item), whole, sizeof(*header) + super_length(&super, i)) <
+		    0)
 			merge->lost++;
 	}
 }
@@ -263,7 +275,7 @@ static void write_item(struct merge *merge, struct merge_item *item)
 	if (item->part_count > 2)
 		finish_train(item);
 	item->parts[0] = (struct iovec){&item->header, sizeof(item->header)};
-	if (writev(merge->fd, item->parts + skip, (int)item->part_count - skip) >= 0)
+	if (writev(queue_of(merge, item), item->parts + skip, (int)item->part_count - skip) >= 0)
 		return;
 	if (errno == EINVAL && item->part_count > 2) {
 		/* Vendor kernels refuse some trains of UDP: do without from now on. */

@@ -30,7 +30,8 @@ struct merge_item {
 };
 
 struct merge {
-	int fd;
+	const int *fds; /* queues of the TUN */
+	uint32_t fd_count;
 	bool header; /* the TUN takes virtio_net_hdr */
 	bool udp;    /* and UDP in segments */
 	uint32_t count;

@@ -247,7 +247,7 @@ static void prepare(struct worker *worker)
 	}
 }
 
-bool receive_batch(struct worker *worker, int fd)
+void receive_batch(struct worker *worker, int fd)
 {
 	int got;
 
@@ -256,5 +256,4 @@ bool receive_batch(struct worker *worker, int fd)
 	for (int i = 0; i < got; i++)
 		take_datagram(worker, i);
 	finish(worker);
-	return got == RECEIVE_MESSAGES;
 }

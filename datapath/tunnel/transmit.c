@@ -163,20 +163,18 @@ static void carry(struct worker *worker, const struct virtio_net_hdr *header, ui
 		send_super(worker, peer, &super, outer);
 }
 
-bool transmit_batch(struct worker *worker)
+void transmit_batch(struct worker *worker, int fd)
 {
 	struct device *device = worker->device;
 	size_t header_bytes = device->tun.header ? sizeof(struct virtio_net_hdr) : 0;
 	struct virtio_net_hdr header = {};
-	bool more = true;
 
 	for (uint32_t reads = 0; reads < BATCH_MESSAGES; reads++) {
-		ssize_t got = read(worker->tun_fd, worker->from_tun, header_bytes + UINT16_MAX);
+		ssize_t got = read(fd, worker->from_tun, header_bytes + UINT16_MAX);
 
 		if (got <= (ssize_t)header_bytes) {
-			more = false;
 			if (got < 0 && errno == EBADFD)
-				worker_lost_device(worker);
+				worker_lost_device(worker, fd);
 			break;
 		}
 		if (!device->up)
@@ -187,5 +185,4 @@ bool transmit_batch(struct worker *worker)
 			break;
 	}
 	outbox_flush(&worker->outbox);
-	return more;
 }

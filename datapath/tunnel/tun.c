@@ -6,8 +6,10 @@
 #include <linux/if_tun.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "bytes.h"
+#include "link.h"
 
 /* Newer than Debian 12's header. */
 #ifndef TUN_F_USO4
@@ -16,10 +18,12 @@
 #endif
 
 /*
- * What may wait for us. TCP alone fills some 90 of these, with 64 KiB each; fewer would lose
- * datagrams whenever we are not scheduled for a few milliseconds.
+ * What may wait for us in each queue. Fewer would lose datagrams whenever a sender has the CPU for
+ * a few milliseconds; TCP alone fills some 90, with 64 KiB each, whatever the limit.
  */
-#define QUEUE_PACKETS 500
+#define QUEUE_PACKETS 1000
+
+#define FLAGS (IFF_TUN | IFF_NO_PI | IFF_VNET_HDR)
 
 static int ask(int request, struct ifreq *about)
 {
@@ -83,17 +87,38 @@ static int set_defaults(struct tun *tun)
 	return ask(SIOCSIFTXQLEN, &about);
 }
 
-int tun_open(struct tun *ret, const char *name, int queues)
+/* All that are not there yet. */
+static int add_queues(struct tun *tun, int flags, int workers)
 {
-	int flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | (queues > 1 ? IFF_MULTI_QUEUE : 0),
-	    err = 0;
+	int err = 0;
+
+	tun->workers = workers;
+	tun->each = TUN_QUEUES_EACH;
+	while (tun->count < workers * TUN_QUEUES_EACH && !err)
+		err = add_queue(tun, flags);
+	return err;
+}
+
+static int open_single(struct tun *tun)
+{
+	tun->workers = tun->each = 1;
+	return add_queue(tun, FLAGS);
+}
+
+int tun_open(struct tun *ret, const char *name, int workers)
+{
 	struct tun tun = {.header = true};
+	int err;
 
 	if (strlen(name) >= sizeof(tun.name) || strchr(name, '/') || !*name)
 		return -EINVAL;
 	strcpy(tun.name, name);
-	for (int i = 0; i < queues && i < TUN_QUEUES_MAX && !err; i++)
-		err = add_queue(&tun, flags);
+	/* Of several queues there is always one more for another process. */
+	if (link_is_held(name))
+		return -EBUSY;
+	err = add_queues(&tun, FLAGS | IFF_MULTI_QUEUE, workers);
+	if (err == -EINVAL && !tun.count)
+		err = open_single(&tun);
 	err = err ?: set_defaults(&tun);
 	if (err)
 		tun_close(&tun);
@@ -102,10 +127,21 @@ int tun_open(struct tun *ret, const char *name, int queues)
 	return err;
 }
 
-int tun_adopt(struct tun *ret, int fd)
+/* Queues are added by the device's name, which means another one elsewhere. */
+static bool is_here(int fd)
 {
-	struct tun tun = {};
+	cleanup_close int namespace_fd = ioctl(fd, TUNGETDEVNETNS);
+	struct stat there, here;
+
+	return namespace_fd >= 0 && !fstat(namespace_fd, &there) &&
+	       !stat("/proc/self/ns/net", &here) && there.st_ino == here.st_ino;
+}
+
+int tun_adopt(struct tun *ret, int fd, int workers)
+{
+	struct tun tun = {.workers = 1, .each = 1};
 	struct ifreq about = {};
+	int err = 0;
 
 	if (ioctl(fd, TUNGETIFF, &about))
 		return -errno;
@@ -117,8 +153,15 @@ int tun_adopt(struct tun *ret, int fd)
 	tun.header = about.ifr_flags & IFF_VNET_HDR;
 	offer_offloads(&tun, fd);
 	tun.fds[tun.count++] = fd;
-	*ret = tun;
-	return 0;
+	if (about.ifr_flags & IFF_MULTI_QUEUE && is_here(fd))
+		err = add_queues(&tun, about.ifr_flags, workers);
+	if (!err) {
+		*ret = tun;
+		return 0;
+	}
+	tun.fds[0] = tun.fds[--tun.count];
+	tun_close(&tun);
+	return err;
 }
 
 void tun_close(struct tun *tun)

@@ -5,16 +5,17 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define TUN_BYTES (sizeof(struct virtio_net_hdr) + UINT16_MAX + 1)
 
 /* How often a worker comes back to see whether it shall stop. */
 #define WAIT_MS 1000
 
-/* Batches from one side before the other has its turn: some tens of microseconds each. */
-#define TURNS 4
-
-enum source { FROM_TUN, FROM_SOCKET4, FROM_SOCKET6 };
+/* FROM_TUN is the first queue. */
+enum source { FROM_SOCKET4, FROM_SOCKET6, FROM_TUN, SOURCES = FROM_TUN + TUN_QUEUES_EACH };
 
 static void *map(size_t bytes)
 {
@@ -24,11 +25,20 @@ static void *map(size_t bytes)
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
-static int watch(struct worker *worker, int fd, enum source source)
+static int watch(struct worker *worker, int fd, uint32_t source)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.u32 = source};
 
 	return epoll_ctl(worker->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+static int watch_queues(struct worker *worker)
+{
+	int err = 0;
+
+	for (int i = 0; i < worker->device->tun.each && !err; i++)
+		err = watch(worker, worker->queues[i], FROM_TUN + i);
+	return err;
 }
 
 int worker_init(struct worker *worker, struct device *device, int number)
@@ -38,8 +48,9 @@ int worker_init(struct worker *worker, struct device *device, int number)
 	memset(worker, 0, sizeof(*worker));
 	worker->device = device;
 	worker->number = number;
-	worker->tun_fd = device->tun.fds[number];
-	worker->merge.fd = worker->tun_fd;
+	worker->queues = &device->tun.fds[number * device->tun.each];
+	worker->merge.fds = worker->queues;
+	worker->merge.fd_count = device->tun.each;
 	worker->merge.header = device->tun.header;
 	worker->merge.udp = device->tun.udp_segments;
 	crypt_random(&worker->jitter_state, sizeof(worker->jitter_state));
@@ -53,7 +64,7 @@ int worker_init(struct worker *worker, struct device *device, int number)
 	err = err ?: route_init(&worker->route);
 	return err
 	    ?: outbox_init(&worker->outbox, &device->sockets[number], &device->epoch, &worker->aead)
-	    ?: watch(worker, worker->tun_fd, FROM_TUN);
+	    ?: watch_queues(worker);
 }
 
 void worker_drop(struct worker *worker)
@@ -80,9 +91,9 @@ void worker_watch_sockets(struct worker *worker)
 		watch(worker, sockets->fd6, FROM_SOCKET6);
 }
 
-void worker_lost_device(struct worker *worker)
+void worker_lost_device(struct worker *worker, int fd)
 {
-	epoll_ctl(worker->epoll, EPOLL_CTL_DEL, worker->tun_fd, NULL);
+	epoll_ctl(worker->epoll, EPOLL_CTL_DEL, fd, NULL);
 	atomic_store(&worker->device->tun.gone, true);
 	device_wake(worker->device);
 }
@@ -115,37 +126,60 @@ struct peer *worker_find(struct worker *worker, const uint8_t *address, uint8_t 
 	return worker->cache_peer;
 }
 
-static bool turn(struct worker *worker, enum source source)
+/* At most a batch, so that no source waits long for the others; what is left is there in the next
+ * round. */
+static void turn(struct worker *worker, uint32_t source)
 {
 	const struct sockets *sockets = &worker->device->sockets[worker->number];
-	bool more;
 
 	device_enter(worker->device, &worker->lock);
 	worker->now_ns = device_now(worker->device);
-	if (source == FROM_TUN)
-		more = transmit_batch(worker);
-	else if (source == FROM_SOCKET4)
-		more = sockets->fd4 >= 0 && receive_batch(worker, sockets->fd4);
-	else
-		more = sockets->fd6 >= 0 && receive_batch(worker, sockets->fd6);
+	if (source >= FROM_TUN)
+		transmit_batch(worker, worker->queues[source - FROM_TUN]);
+	else if (source == FROM_SOCKET4 && sockets->fd4 >= 0)
+		receive_batch(worker, sockets->fd4);
+	else if (source == FROM_SOCKET6 && sockets->fd6 >= 0)
+		receive_batch(worker, sockets->fd6);
 	device_leave(&worker->lock);
-	return more;
 }
 
 static void *run(void *data)
 {
 	struct worker *worker = data;
-	struct epoll_event events[3];
+	struct epoll_event events[SOURCES];
 
 	while (!atomic_load(&worker->device->stopping)) {
 		int ready = epoll_wait(worker->epoll, events, ARRAY_SIZE(events), WAIT_MS);
 
 		for (int i = 0; i < ready; i++)
-			for (int turns = 0; turns < TURNS && turn(worker, events[i].data.u32);
-			     turns++)
-				;
+			turn(worker, events[i].data.u32);
 	}
 	return NULL;
+}
+
+/* Of the kernel's struct (sched_setattr(2)) what its first version had. */
+struct schedule {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime_ns, deadline_ns, period_ns;
+};
+
+/* Who asks for short turns gets them earlier (since Linux 6.12); for how much, nice says. */
+#define HURRY_NICE	 (-5)
+#define HURRY_RUNTIME_NS 100000
+
+void workers_hurry(bool on)
+{
+	struct schedule schedule = {.size = sizeof(schedule)};
+	int nice_now = getpriority(PRIO_PROCESS, 0);
+
+	if (nice_now != (on ? 0 : HURRY_NICE))
+		return;
+	schedule.nice = on ? HURRY_NICE : 0;
+	schedule.runtime_ns = on ? HURRY_RUNTIME_NS : 0;
+	syscall(SYS_sched_setattr, 0, &schedule, 0);
 }
 
 int worker_start(struct worker *worker)

@@ -8,7 +8,7 @@
 #include "split.h"
 
 /*
- * One thread for one queue of the TUN and one pair of sockets: what it takes
+ * One thread for some queues of the TUN and one pair of sockets: what it takes
  * in it carries to the end, both ways. All its memory is here.
  */
 #define RECEIVE_MESSAGES 8
@@ -28,7 +28,7 @@ struct worker {
 	pthread_t thread;
 	int number;
 	int epoll;
-	int tun_fd;
+	const int *queues; /* of the TUN; device->tun.each */
 	uint32_t jitter_state;
 	uint64_t now_ns;
 
@@ -60,16 +60,23 @@ int worker_init(struct worker *worker, struct device *device, int number);
 void worker_drop(struct worker *worker);
 int worker_start(struct worker *worker);
 
+/*
+ * Threads that the caller starts between `true` and `false` have the CPU soon after they ask for
+ * it: packets wait for them, and queues are short. Needs CAP_SYS_NICE for all of it; does what it
+ * may. Where somebody has given this process a priority, that stays.
+ */
+void workers_hurry(bool on);
+
 /* The sockets have changed; the control thread calls it while the worker stands still. */
 void worker_watch_sockets(struct worker *worker);
 
-/* transmit.c: at most a batch from the TUN. False when there is nothing more. */
-bool transmit_batch(struct worker *worker);
+/* transmit.c: at most a batch from a queue of the TUN. */
+void transmit_batch(struct worker *worker, int fd);
 /* receive.c: likewise from a socket. */
-bool receive_batch(struct worker *worker, int fd);
+void receive_batch(struct worker *worker, int fd);
 
-/* The device is no more: no more is read from it, and the control thread is told. */
-void worker_lost_device(struct worker *worker);
+/* The device is no more: no more is read from this queue, and the control thread is told. */
+void worker_lost_device(struct worker *worker, int fd);
 
 uint32_t worker_jitter_ms(struct worker *worker);
 struct peer *worker_find(struct worker *worker, const uint8_t *address, uint8_t bytes);

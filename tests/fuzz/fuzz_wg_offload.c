@@ -41,9 +41,11 @@ static void merge(const uint8_t *data, size_t size)
 	static struct merge merge;
 	uint8_t *packets[64];
 	size_t count = 0;
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
 	memset(&merge, 0, sizeof(merge));
-	merge.fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	merge.fds = &fd;
+	merge.fd_count = 1;
 	merge.header = merge.udp = true;
 	while (size > 42 && count < 64) {
 		size_t length = data[0] + 20, least = data[1] >> 4 == 6 ? 40 : 20;
@@ -62,7 +64,7 @@ static void merge(const uint8_t *data, size_t size)
 	merge_flush(&merge);
 	while (count)
 		free(packets[--count]);
-	close(merge.fd);
+	close(fd);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

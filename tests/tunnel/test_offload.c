@@ -203,7 +203,8 @@ static void merged(struct frame *frames, size_t count, bool with_udp, uint32_t *
 
 	assert_int_equal(0, socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, ends));
 	memset(&merge, 0, sizeof(merge));
-	merge.fd = ends[0];
+	merge.fds = ends;
+	merge.fd_count = 1;
 	merge.header = true;
 	merge.udp = with_udp;
 	for (size_t i = 0; i < count; i++)

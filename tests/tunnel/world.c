@@ -78,7 +78,7 @@ static struct sockaddr_in wire_of(const struct end *end)
 
 static void make_end(struct end *end, const char *secret, const struct sockaddr_in *place)
 {
-	struct tun tun = {.count = 1};
+	struct tun tun = {.workers = 1, .each = 1, .count = 1};
 	uint8_t key[KEY_BYTES];
 	int ends[2], on = 1;
 
@@ -159,8 +159,8 @@ static bool turn(struct end *end)
 		receive_batch(worker, device->sockets[0].fd4);
 		moved = true;
 	}
-	if (readable(worker->tun_fd)) {
-		transmit_batch(worker);
+	if (readable(worker->queues[0])) {
+		transmit_batch(worker, worker->queues[0]);
 		moved = true;
 	}
 	handshake_notices(device);
