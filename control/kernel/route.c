@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "kernel/rule.h"
 #include "util/addr.h"
 #include "util/cleanup.h"
 
@@ -18,6 +19,7 @@
 /* Ordered by prefix first, blackholes first of one prefix. */
 struct route {
 	struct chq_prefix to;
+	uint32_t table;
 	unsigned ifindex; /* 0: a blackhole */
 	uint32_t metric;
 };
@@ -37,6 +39,8 @@ static int compare(const void *a, const void *b)
 	const struct route *left = a, *right = b;
 	int order = prefix_compare(&left->to, &right->to);
 
+	if (!order)
+		order = (left->table > right->table) - (left->table < right->table);
 	if (!order)
 		order = (left->ifindex > right->ifindex) - (left->ifindex < right->ifindex);
 	if (!order)
@@ -84,8 +88,7 @@ static int note_route(const struct nlmsghdr *message, void *data)
 	const struct rtmsg *info = mnl_nlmsg_get_payload(message);
 	const struct nlattr *attr, *target = NULL;
 	struct routes *routes = data;
-	struct route route = {};
-	uint32_t table = info->rtm_table;
+	struct route route = {.table = info->rtm_table};
 
 	if (message->nlmsg_type != RTM_NEWROUTE || info->rtm_protocol != ROUTE_PROTOCOL)
 		return MNL_CB_OK;
@@ -102,7 +105,7 @@ static int note_route(const struct nlmsghdr *message, void *data)
 			route.metric = number_in(attr);
 			break;
 		case RTA_TABLE:
-			table = number_in(attr);
+			route.table = number_in(attr);
 			break;
 		default:
 			break;
@@ -110,7 +113,8 @@ static int note_route(const struct nlmsghdr *message, void *data)
 	}
 	if (info->rtm_type == RTN_BLACKHOLE)
 		route.ifindex = 0;
-	if (table != RT_TABLE_MAIN || !to_prefix(info, target, &route.to) ||
+	if ((route.table != RT_TABLE_MAIN && route.table != RULE_TABLE) ||
+	    !to_prefix(info, target, &route.to) ||
 	    (info->rtm_type != RTN_UNICAST && info->rtm_type != RTN_BLACKHOLE))
 		return MNL_CB_OK;
 	if (!add_route(routes, &route))
@@ -152,28 +156,33 @@ static int change(struct netlink *nl, uint16_t type, const struct route *route)
 	info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
 	info->rtm_family = ipv4 ? AF_INET : AF_INET6;
 	info->rtm_dst_len = route->to.length_bits - (ipv4 ? 96 : 0);
-	info->rtm_table = RT_TABLE_MAIN;
+	info->rtm_table = RT_TABLE_UNSPEC; /* RTA_TABLE says it */
 	info->rtm_protocol = ROUTE_PROTOCOL;
 	info->rtm_type = route->ifindex ? RTN_UNICAST : RTN_BLACKHOLE;
 	info->rtm_scope = type == RTM_DELROUTE ? RT_SCOPE_NOWHERE
 			  : route->ifindex     ? RT_SCOPE_LINK
 					       : RT_SCOPE_UNIVERSE;
 	mnl_attr_put(request, RTA_DST, ipv4 ? 4 : 16, route->to.addr.byte + (ipv4 ? 12 : 0));
+	mnl_attr_put_u32(request, RTA_TABLE, route->table);
 	mnl_attr_put_u32(request, RTA_PRIORITY, route->metric);
 	if (route->ifindex)
 		mnl_attr_put_u32(request, RTA_OIF, route->ifindex);
 	return netlink_ask(nl, request, NULL, NULL);
 }
 
-static int want(struct routes *wanted, unsigned ifindex, const struct chq_prefix *list,
-		size_t count)
+static int want(struct routes *wanted, unsigned ifindex, const struct routes_wish *wish)
 {
+	struct route route;
 	int err = 0;
 
-	for (size_t i = 0; i < count && !err; i++) {
-		err = add_route(wanted, &(struct route){list[i], 0, ROUTE_METRIC_BLACKHOLE});
+	for (size_t i = 0; i < wish->count && !err; i++) {
+		route = (struct route){wish->list[i], i < wish->aside ? RULE_TABLE : RT_TABLE_MAIN,
+				       0, ROUTE_METRIC_BLACKHOLE};
+		err = add_route(wanted, &route);
+		route.ifindex = ifindex;
+		route.metric = ROUTE_METRIC;
 		if (!err && ifindex)
-			err = add_route(wanted, &(struct route){list[i], ifindex, ROUTE_METRIC});
+			err = add_route(wanted, &route);
 	}
 	if (wanted->count)
 		qsort(wanted->list, wanted->count, sizeof(*wanted->list), compare);
@@ -204,22 +213,26 @@ static int change_all(struct netlink *nl, uint16_t type, const struct routes *a,
 	return 0;
 }
 
-int routes_set(struct netlink *nl, unsigned ifindex, const struct chq_prefix *list, size_t count,
+int routes_set(struct netlink *nl, unsigned ifindex, const struct routes_wish *wish,
 	       struct refusal *refusal)
 {
+	static const struct routes_wish none;
 	cleanup(routes_free) struct routes wanted = {};
 	cleanup(routes_free) struct routes found = {};
 	int err = read_family(nl, AF_INET, &found);
 
+	wish = wish ? wish : &none;
 	if (!err)
 		err = read_family(nl, AF_INET6, &found);
 	if (!err)
-		err = want(&wanted, ifindex, list, count);
+		err = want(&wanted, ifindex, wish);
 	if (err)
 		return refuse(refusal, err, "routes into the tunnel");
 	if (found.count)
 		qsort(found.list, found.count, sizeof(*found.list), compare);
 	err = change_all(nl, RTM_NEWROUTE, &wanted, &found, true, refusal);
+	if (!err)
+		err = rules_set(nl, wish->mark, wish->list, wish->aside, refusal);
 	if (!err)
 		err = change_all(nl, RTM_NEWROUTE, &wanted, &found, false, refusal);
 	if (!err)

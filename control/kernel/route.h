@@ -19,12 +19,19 @@
 #define ROUTE_METRIC	       1
 #define ROUTE_METRIC_BLACKHOLE 2147483648u
 
+struct routes_wish {
+	const struct chq_prefix *list;
+	size_t count;
+	size_t aside; /* so many at its beginning stand in RULE_TABLE, with rules (kernel/rule.h) */
+	uint32_t mark; /* of the tunnel's own packets; 0 only where none stands aside */
+};
+
 /*
- * Our routes in the main table become those to `list`: into `ifindex` (0: none, the device is down)
- * and the blackholes. What is there already is left alone; new blackholes come first and old
- * ones go last.
+ * Our routes and rules become those to the wish's prefixes: into `ifindex` (0: none, the device is
+ * down) and the blackholes. What is there already is left alone; new blackholes come first and old
+ * ones go last. NULL: all go.
  */
-int routes_set(struct netlink *nl, unsigned ifindex, const struct chq_prefix *list, size_t count,
+int routes_set(struct netlink *nl, unsigned ifindex, const struct routes_wish *wish,
 	       struct refusal *refusal);
 
 /*

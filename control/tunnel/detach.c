@@ -33,5 +33,5 @@ int tunnel_detach(struct refusal *refusal)
 		return refuse(refusal, err, "interfaces of the tunnel");
 	for (size_t i = 0; i < links.count && !err; i++)
 		err = remove_device(nl, &links.list[i], refusal);
-	return err ? err : routes_set(nl, 0, NULL, 0, refusal);
+	return err ? err : routes_set(nl, 0, NULL, refusal);
 }

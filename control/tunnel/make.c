@@ -244,18 +244,20 @@ static int set_link(struct tunnel_control *t, struct refusal *refusal)
 static int open_ways(struct tunnel_control *t, struct refusal *refusal)
 {
 	const struct wish *wish = t->wish;
+	const struct routes_wish ways = {wish->prefixes, wish->n_prefixes, wish->n_aside,
+					 wish->device.fwmark};
 	unsigned guarded = __atomic_load_n(&t->guarded, __ATOMIC_ACQUIRE);
 	int err = 0;
 
 	if (!t->seen.up) {
-		err = routes_set(t->nl, 0, wish->prefixes, wish->n_prefixes, refusal);
+		err = routes_set(t->nl, 0, &ways, refusal);
 		if (err || t->changing || guarded != t->seen.ifindex)
 			return err;
 		err = device_set_up(t->nl, t->seen.ifindex, true, refusal);
 		t->seen.up = !err;
 	}
 	if (!err)
-		err = routes_set(t->nl, t->seen.ifindex, wish->prefixes, wish->n_prefixes, refusal);
+		err = routes_set(t->nl, t->seen.ifindex, &ways, refusal);
 	return err;
 }
 
@@ -292,7 +294,7 @@ void tunnel_unmake(struct tunnel_control *t, const struct wish *wish, const stru
 	if (stays && strcmp(stays->device.name, name) == 0)
 		return;
 	if (!stays)
-		routes_set(t->nl, 0, NULL, 0, &unheard);
+		routes_set(t->nl, 0, NULL, &unheard);
 	if (device_find(t->nl, name, &seen) < 0 || !seen.ifindex || !seen.ours)
 		return;
 	if (strcmp(seen.kind, KIND_TUN) == 0 && engine_find(name, &engine) == 0)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/rule.h"
 #include "tunnel/key.h"
 #include "util/addr.h"
 #include "util/cleanup.h"
@@ -135,6 +136,38 @@ static int add_peers(struct wish *wish, const struct config *config,
 	return err;
 }
 
+static bool holds_endpoint(const struct wish *wish, const struct chq_prefix *prefix)
+{
+	struct chq_addr addr;
+
+	if (prefix->length_bits == 0 || (addr_is_ipv4(&prefix->addr) && prefix->length_bits == 96))
+		return true;
+	for (size_t i = 0; i < wish->device.n_peers; i++)
+		if (endpoint_addr(&wish->device.peers[i].endpoint, &addr) &&
+		    prefix_contains(prefix, &(struct chq_prefix){128, addr}))
+			return true;
+	return false;
+}
+
+/*
+ * A way into the tunnel must not be the tunnel's own: these go first, and need a mark. An endpoint
+ * that is a name counts only where all is the Peer's.
+ */
+static void set_aside(struct wish *wish)
+{
+	struct chq_prefix *list = wish->prefixes, held;
+
+	for (size_t i = 0; i < wish->n_prefixes; i++) {
+		if (!holds_endpoint(wish, &list[i]))
+			continue;
+		held = list[i];
+		list[i] = list[wish->n_aside];
+		list[wish->n_aside++] = held;
+	}
+	if (wish->n_aside && !wish->device.fwmark)
+		wish->device.fwmark = RULE_MARK;
+}
+
 static int copy_addresses(struct wish *wish, const struct tunnel *tunnel)
 {
 	wish->addresses = calloc(tunnel->n_addresses + 1, sizeof(*wish->addresses));
@@ -171,6 +204,7 @@ int wish_make(const struct config *config, const struct wish_places *places, str
 		err = read_private_key(wish, tunnel, places, refusal);
 	if (!err)
 		err = add_peers(wish, config, places, refusal);
+	set_aside(wish);
 	if (err)
 		return *refusal->text ? err : refuse(refusal, err, "tunnel");
 	*ret = give(wish);

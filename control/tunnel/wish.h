@@ -26,6 +26,7 @@ struct wish {
 	uint32_t mtu_bytes;	     /* 0 = auto */
 	struct chq_prefix *prefixes; /* of all Peers, each once */
 	size_t n_prefixes;
+	size_t n_aside; /* so many at their beginning hold a Peer's endpoint, or everything */
 };
 
 /* Where key files are looked for. */

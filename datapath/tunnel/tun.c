@@ -137,6 +137,12 @@ static bool is_here(int fd)
 	       !stat("/proc/self/ns/net", &here) && there.st_ino == here.st_ino;
 }
 
+/* Those that tell one device from another; the kernel says more. */
+static int queue_flags(const struct ifreq *about)
+{
+	return about->ifr_flags & (FLAGS | IFF_MULTI_QUEUE);
+}
+
 int tun_adopt(struct tun *ret, int fd, int workers)
 {
 	struct tun tun = {.workers = 1, .each = 1};
@@ -154,7 +160,7 @@ int tun_adopt(struct tun *ret, int fd, int workers)
 	offer_offloads(&tun, fd);
 	tun.fds[tun.count++] = fd;
 	if (about.ifr_flags & IFF_MULTI_QUEUE && is_here(fd))
-		err = add_queues(&tun, about.ifr_flags, workers);
+		err = add_queues(&tun, queue_flags(&about), workers);
 	if (!err) {
 		*ret = tun;
 		return 0;
