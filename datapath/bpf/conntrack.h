@@ -247,6 +247,22 @@ static __always_inline enum chq_reason flow_rejudge(struct packet *pkt, struct c
 	return why;
 }
 
+/*
+ * A Peer's answer to the engine. Its outer address may be behind a Peer itself (0.0.0.0/0), where
+ * no other packet may come from; the engine knows who sent it.
+ */
+static __always_inline bool is_outer_in(const struct packet *pkt)
+{
+	const struct chq_tunnel *tunnel = bpf_map_lookup_elem(&chq_tunnel, &(__u32){0});
+	struct chq_addr other = pkt->source;
+
+	if (!tunnel || !tunnel->listen_port_be || pkt->protocol != IPPROTO_UDP ||
+	    pkt->dport_be != tunnel->listen_port_be || !pkt->arrival.ifindex ||
+	    pkt->arrival.ifindex == tunnel->ifindex || !is_own_host(pkt->slot, &pkt->target))
+		return false;
+	return tunnel->any_peer || bpf_map_lookup_elem(&chq_outer, &other);
+}
+
 /* It comes from elsewhere than its sender came so far, or its sender is new: is it him? */
 static __always_inline enum chq_reason flow_moved(struct packet *pkt, struct chq_flow *flow)
 {
@@ -254,7 +270,7 @@ static __always_inline enum chq_reason flow_moved(struct packet *pkt, struct chq
 	int why;
 
 	why = guard_address(&pkt->source, pkt->slot, pkt->arrival.ifindex);
-	if (why)
+	if (why && !is_outer_in(pkt))
 		return why;
 	if (arrival_seen(&flow->arrival[end])) {
 		why = judge_flow(pkt, flow, false);
