@@ -74,6 +74,9 @@ static void print_tunnel(const json_t *status)
 	       text_at(tunnel, "name"), text_at(tunnel, "state"), text_at(tunnel, "backend"),
 	       (long long)number_at(tunnel, "listenPort"), (long long)number_at(tunnel, "mtu"),
 	       (long long)number_at(tunnel, "peerCount"));
+	if (number_at(tunnel, "disallowed"))
+		printf("             %lld packets from peers with a source that is not theirs\n",
+		       (long long)number_at(tunnel, "disallowed"));
 	if (*text_at(tunnel, "note"))
 		printf("             PROBLEM: %s\n", text_at(tunnel, "note"));
 }

@@ -147,6 +147,7 @@ int tunnel_status(const struct arguments *arguments)
 		printf(", fwmark 0x%llx", number_of(tunnel, "fwmark"));
 	printf("\nMTU:         %lld bytes\n", number_of(tunnel, "mtu"));
 	printf("Peers:       %lld\n", number_of(tunnel, "peerCount"));
+	printf("Disallowed:  %lld packets\n", number_of(tunnel, "disallowed"));
 	if (*json_string_value(json_object_get(tunnel, "note")))
 		printf("PROBLEM:     %s\n", text_of(tunnel, "note"));
 	json_decref(tunnel);

@@ -190,11 +190,12 @@ static json_t *view_as_json(const struct tunnel_view *view)
 {
 	char key[KEY_TEXT_BYTES];
 
-	return json_pack("{s:s, s:s, s:s, s:i, s:i, s:I, s:s, s:i, s:s}", "name", view->name,
+	return json_pack("{s:s, s:s, s:s, s:i, s:i, s:I, s:s, s:I, s:i, s:s}", "name", view->name,
 			 "backend", view->backend, "state", view->up ? "up" : "down", "mtu",
 			 (int)view->mtu_bytes, "listenPort", (int)view->listen_port, "fwmark",
 			 (json_int_t)view->fwmark, "publicKey", key_print(&view->public_key, key),
-			 "engineStarts", (int)view->restarts, "note", view->note);
+			 "disallowed", (json_int_t)view->rx_disallowed, "engineStarts",
+			 (int)view->restarts, "note", view->note);
 }
 
 static json_t *show(struct daemon *daemon, bool with_peers)

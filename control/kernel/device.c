@@ -35,6 +35,17 @@ static void note_info(struct device_seen *seen, const struct nlattr *info)
 	}
 }
 
+/* Newer kernels have more of them behind these. */
+static void note_counters(struct device_seen *seen, const struct nlattr *attr)
+{
+	struct rtnl_link_stats64 counters = {};
+	size_t bytes = mnl_attr_get_payload_len(attr);
+
+	memcpy(&counters, mnl_attr_get_payload(attr),
+	       bytes < sizeof(counters) ? bytes : sizeof(counters));
+	seen->rx_frame_errors = counters.rx_frame_errors;
+}
+
 static int note_device(const struct nlmsghdr *message, void *data)
 {
 	const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
@@ -57,6 +68,8 @@ static int note_device(const struct nlmsghdr *message, void *data)
 		if (mnl_attr_get_type(attr) == IFLA_IFALIAS &&
 		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
 			seen->ours = strcmp(mnl_attr_get_str(attr), DEVICE_ALIAS) == 0;
+		if (mnl_attr_get_type(attr) == IFLA_STATS64)
+			note_counters(seen, attr);
 		if (mnl_attr_get_type(attr) == IFLA_LINKINFO)
 			note_info(seen, attr);
 	}

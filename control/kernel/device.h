@@ -25,6 +25,7 @@ struct device_seen {
 	bool up, running;
 	bool carrier; /* of a TUN: some process has a queue of it */
 	uint32_t mtu_bytes;
+	uint64_t rx_frame_errors; /* kind wireguard: packets with a source that is not the peer's */
 };
 int device_find(struct netlink *nl, const char *name, struct device_seen *ret);
 

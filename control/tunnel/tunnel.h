@@ -67,6 +67,7 @@ struct tunnel_view {
 	uint32_t mtu_bytes, fwmark;
 	uint16_t listen_port;
 	struct wg_key public_key;
+	uint64_t rx_disallowed;	      /* packets from peers that may not use their source */
 	unsigned restarts;	      /* of the engine, by this process */
 	char note[TUNNEL_NOTE_BYTES]; /* what is wrong; "" when nothing is */
 	struct tunnel_peer *peers;

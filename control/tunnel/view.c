@@ -110,6 +110,16 @@ static int show_peer(const struct tunnel_control *t, size_t i, struct tunnel_pee
 	return copy_peer(ret, &peer);
 }
 
+/* chasqui-wg counts for each peer, the kernel for the device. */
+static uint64_t disallowed(const struct tunnel_control *t)
+{
+	uint64_t sum = t->backend == &backend_kernel ? t->seen.rx_frame_errors : 0;
+
+	for (size_t i = 0; i < t->found.n_peers; i++)
+		sum += t->found.peers[i].rx_disallowed;
+	return sum;
+}
+
 static void fill(const struct tunnel_control *t, struct tunnel_view *view)
 {
 	bool alive = t->backend == &backend_kernel || engine_lives(&t->engine);
@@ -127,6 +137,7 @@ static void fill(const struct tunnel_control *t, struct tunnel_view *view)
 	view->fwmark = t->wish->device.fwmark;
 	view->listen_port = t->wish->device.listen_port;
 	view->public_key = t->wish->device.public_key;
+	view->rx_disallowed = disallowed(t);
 	view->peers = calloc(t->wish->device.n_peers + 1, sizeof(*view->peers));
 	for (size_t i = 0; view->peers && i < t->wish->device.n_peers; i++)
 		if (show_peer(t, i, &view->peers[view->n_peers++]) < 0)

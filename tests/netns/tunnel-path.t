@@ -76,6 +76,8 @@ disallowed() { peer_of disallowed; }
 before=$(disallowed)
 on store ping -q -n -c 3 -i 0.2 -W 1 -I 10.66.0.6 10.10.0.5 >/dev/null
 ok "a source that is not the Peer's is refused by the engine" eventually more_than "${before/null/0}" disallowed
+ok "and shown for the whole tunnel" eventually more_than 2 tunnel disallowed
+ok "in the status, too"          says "a source that is not theirs" chasqui status
 wg set lima0 peer "$cusco_key" allowed-ips 10.20.0.0/16,10.99.0.2/32,fd00:20::/48,fd99::2/128,10.66.0.0/16
 on store ping -q -n -c 3 -i 0.2 -W 1 -I 10.66.0.6 10.10.0.5 >/dev/null
 ok "and by the checkpoint, were the engine told otherwise" more_than 0 reason_count lima0 ingress DROP_TUNNEL_SOURCE

@@ -39,6 +39,8 @@ ok "the device is there, and up"         eventually is up tunnel state
 ok "the userspace engine carries it"     is userspace tunnel backend
 own_addresses() { ip -o addr show dev lima0 | wc -l; }
 ok "its link has no address of its own making" is 2 own_addresses
+queues() { ip -d link show lima0 | grep -o 'numqueues [0-9]*' | cut -d' ' -f2; }
+ok "it has opened several queues"        more_than 3 queues
 ok "stock wg reads it"                   says "$cusco_key" wg show lima0
 routes_to() { # PREFIX MORE...
 	case $1 in *:*) ip -6 route show "$@" proto 67 ;; *) ip route show "$@" proto 67 ;; esac
