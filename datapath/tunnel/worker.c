@@ -175,10 +175,13 @@ void workers_hurry(bool on)
 	struct schedule schedule = {.size = sizeof(schedule)};
 	int nice_now = getpriority(PRIO_PROCESS, 0);
 
-	if (nice_now != (on ? 0 : HURRY_NICE))
+	if (nice_now && (on || nice_now != HURRY_NICE))
 		return;
 	schedule.nice = on ? HURRY_NICE : 0;
 	schedule.runtime_ns = on ? HURRY_RUNTIME_NS : 0;
+	if (!syscall(SYS_sched_setattr, 0, &schedule, 0))
+		return;
+	schedule.nice = 0;
 	syscall(SYS_sched_setattr, 0, &schedule, 0);
 }
 

@@ -42,6 +42,10 @@ ok "the handshake is shown"           eventually not is null peer_of latestHands
 ok "and bytes"                        eventually more_than 1000 peer_of received
 ok "stock wg agrees"                  says "10.20.0.0/16" wg show lima0 allowed-ips
 
+on store ip addr add 10.66.0.6/32 dev eth0; ip -n cusco route add 10.66.0.6/32 dev lan0
+on store ping -q -n -c 3 -i 0.2 -W 1 -I 10.66.0.6 10.10.0.5 >/dev/null
+ok "what the Peer may not send is counted" eventually more_than 0 tunnel disallowed
+
 handshake=$(peer_of latestHandshake)
 hold web udp 10.20.0.5 53 talk -t 5000
 more_peer() {
