@@ -25,6 +25,10 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 
+/* Generations for which a number is kept that none of them asks for: events and flows lag behind.
+ */
+#define IDENTITY_ROUNDS 8
+
 /* One change under way, or waiting. */
 struct change {
 	struct change *next;
@@ -338,6 +342,7 @@ static bool fall_back(struct change *change)
 
 static void fail(struct change *change)
 {
+	registry_abandon(change->daemon->identities);
 	if (fall_back(change)) {
 		start_next(change->daemon);
 		return;
@@ -475,8 +480,10 @@ static void compile(void *data)
 			      .data = change,
 			      .own = change->own.list,
 			      .n_own = change->own.count};
-	int err =
-		generation_compile(change->config, &facts, &change->generation, &change->problems);
+	int err;
+
+	registry_begin(change->daemon->identities);
+	err = generation_compile(change->config, &facts, &change->generation, &change->problems);
 
 	if (err && change->problems.count)
 		refuse(change, err, "%zu problem%s in the documents; nothing was changed",
@@ -659,6 +666,7 @@ static void on_compiled(void *data)
 	if (!change->in_place)
 		hits_follow(daemon, change->generation);
 	make_live(change);
+	registry_commit(daemon->identities, IDENTITY_ROUNDS);
 	if (names_learn(daemon->names, daemon->live.number, daemon->live.generation) < 0)
 		log_warn("events of generation %u come without names: out of memory",
 			 daemon->live.number);

@@ -16,6 +16,7 @@
 struct holder {
 	chq_identity number; /* 0 = a free place */
 	uint32_t round; /* when it was asked for last; of a free place: 1 + the next free one */
+	uint32_t born;	/* when it was asked for first */
 	struct labels *labels;
 };
 
@@ -31,8 +32,9 @@ struct registry {
 	struct holder *holders;
 	uint32_t n_holders, room; /* the free places count */
 	uint32_t free_place;	  /* 1 + the first of them, 0 = none */
-	uint32_t used, most, round;
-	chq_identity next[2]; /* where the search for a number goes on, by span */
+	uint32_t used, most;
+	uint32_t lived, round; /* rounds that became live, and the one that is tried now */
+	chq_identity next[2];  /* where the search for a number goes on, by span */
 	struct index by_labels, by_number;
 };
 
@@ -59,11 +61,6 @@ void registry_free(struct registry *registry)
 	index_free(&registry->by_labels);
 	index_free(&registry->by_number);
 	free(registry);
-}
-
-void registry_limit(struct registry *registry, uint32_t most)
-{
-	registry->most = most;
 }
 
 static bool same_labels(const void *data, uint32_t place, const void *wanted)
@@ -154,7 +151,7 @@ static int hold(struct registry *registry, const struct labels *labels, chq_iden
 		return -ENOMEM;
 	}
 	registry->free_place = holder->round;
-	*holder = (struct holder){number, registry->round, copy};
+	*holder = (struct holder){number, registry->round, registry->round, copy};
 	registry->used++;
 	return 0;
 }
@@ -188,11 +185,6 @@ size_t registry_count(const struct registry *registry)
 	return registry->used;
 }
 
-void registry_begin(struct registry *registry)
-{
-	registry->round++;
-}
-
 static void release(struct registry *registry, uint32_t place)
 {
 	struct holder *holder = &registry->holders[place];
@@ -206,19 +198,33 @@ static void release(struct registry *registry, uint32_t place)
 	registry->used--;
 }
 
-size_t registry_sweep(struct registry *registry, uint32_t keep)
+/* Frees what was asked for in none of the last `keep` rounds that became live. */
+static void sweep(struct registry *registry, uint32_t keep)
 {
-	size_t freed = 0;
+	for (uint32_t i = 0; i < registry->n_holders; i++)
+		if (registry->holders[i].number &&
+		    registry->holders[i].round + keep <= registry->lived)
+			release(registry, i);
+}
 
-	for (uint32_t i = 0; i < registry->n_holders; i++) {
-		const struct holder *holder = &registry->holders[i];
+void registry_begin(struct registry *registry)
+{
+	registry->round = registry->lived + 1;
+	if (registry->used > registry->most / 2)
+		sweep(registry, 1);
+}
 
-		if (!holder->number || registry->round - holder->round < keep)
-			continue;
-		release(registry, i);
-		freed++;
-	}
-	return freed;
+void registry_commit(struct registry *registry, uint32_t keep)
+{
+	registry->lived = registry->round;
+	sweep(registry, keep);
+}
+
+void registry_abandon(struct registry *registry)
+{
+	for (uint32_t i = 0; i < registry->n_holders; i++)
+		if (registry->holders[i].number && registry->holders[i].born > registry->lived)
+			release(registry, i);
 }
 
 static bool print_holder(FILE *out, const struct holder *holder)
@@ -308,7 +314,9 @@ int registry_load(struct registry *registry, const char *text, unsigned *ret_lin
 	copy = strdup(text);
 	if (!copy)
 		return -ENOMEM;
+	registry->round = registry->lived; /* no try that fails gives them back */
 	err = load_lines(registry, copy, ret_line);
+	registry->round = registry->lived + 1;
 	free(copy);
 	if (err < 0)
 		for (uint32_t i = 0; i < registry->n_holders; i++)

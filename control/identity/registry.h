@@ -14,9 +14,8 @@
  */
 struct registry;
 
-struct registry *registry_new(uint32_t most);		       /* NULL: no memory */
-void registry_free(struct registry *registry);		       /* accepts NULL */
-void registry_limit(struct registry *registry, uint32_t most); /* limits.identities */
+struct registry *registry_new(uint32_t most);  /* NULL: no memory */
+void registry_free(struct registry *registry); /* accepts NULL */
 
 /* 0 = no more numbers. Fits struct facts: `data` is the registry. */
 chq_identity registry_number(void *data, const struct labels *labels, bool is_prefix);
@@ -26,12 +25,15 @@ const struct labels *registry_labels(const struct registry *registry, chq_identi
 size_t registry_count(const struct registry *registry);
 
 /*
- * A round is one compilation that became live: begin before it, sweep after the
- * old slot was emptied. What was asked for in none of the last `keep` rounds is
- * freed; until then packets in flight, flows and events may speak of it.
+ * A round is one compilation, tried until one becomes live. registry_begin() stands before each
+ * try. registry_commit() after the one that became live: what was asked for in none of the last
+ * `keep` live rounds is freed; until then packets in flight, flows and events may speak of it
+ * (where more than half of the numbers are given out, only the last round's are kept).
+ * registry_abandon() after a try that failed: the numbers that only it asked for are freed.
  */
 void registry_begin(struct registry *registry);
-size_t registry_sweep(struct registry *registry, uint32_t keep);
+void registry_commit(struct registry *registry, uint32_t keep);
+void registry_abandon(struct registry *registry);
 
 /* A line "NUMBER LABELS" each, below a line that names the form. Caller frees; NULL: no memory. */
 char *registry_save(const struct registry *registry);

@@ -81,3 +81,16 @@ gateway_crashed
 ok "and stays with no daemon"              silent server tcp 10.10.0.7 81
 gateway_up
 ok "and with the next"                     silent server tcp 10.10.0.7 81
+
+# ---- labels that come and go, as those of a deployment do: their numbers come back ----
+churned() { grep -c churn "$state/identities"; }
+number_of_web() { awk '/ k8s:app=web,/ { print $1 }' "$state/identities"; }
+web=$(number_of_web)
+ok "the number of what lives is known"     [ "$web" -ge 256 ]
+churn() {
+	local i
+	for i in {1..14}; do endpoint pod "app: pod, churn: c$i" 10.10.0.20; done
+}
+ok "fourteen sets of labels one after the other" churn
+ok "leave those of the last eight generations" eval '[ "$(churned)" -le 9 ]'
+ok "while what lives keeps its number"      is "$web" number_of_web

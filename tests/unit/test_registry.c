@@ -48,8 +48,6 @@ static void there_are_no_more_than_the_limit(void **state)
 	assert_int_not_equal(0, ask(registry, "k8s:b", true));
 	assert_int_equal(0, ask(registry, "k8s:c", false));
 	assert_int_equal(CHQ_ID_FIRST, ask(registry, "k8s:a", false));
-	registry_limit(registry, 3);
-	assert_int_equal(CHQ_ID_FIRST + 1, ask(registry, "k8s:c", false));
 	registry_free(registry);
 }
 
@@ -58,18 +56,61 @@ static void a_freed_number_comes_back_last(void **state)
 	struct registry *registry = registry_new(100);
 
 	(void)state;
+	registry_begin(registry);
 	ask(registry, "k8s:a", false);
 	ask(registry, "k8s:b", false);
+	registry_commit(registry, 2);
 	registry_begin(registry);
 	ask(registry, "k8s:b", false);
-	assert_int_equal(0, registry_sweep(registry, 2));
+	registry_commit(registry, 2);
+	assert_int_equal(2, registry_count(registry));
 	registry_begin(registry);
 	ask(registry, "k8s:b", false);
-	assert_int_equal(1, registry_sweep(registry, 2));
+	registry_commit(registry, 2);
 	assert_null(registry_labels(registry, CHQ_ID_FIRST));
 	assert_int_equal(CHQ_ID_FIRST + 2, ask(registry, "k8s:c", false));
 	assert_int_equal(CHQ_ID_FIRST + 3, ask(registry, "k8s:a", false));
 	assert_int_equal(CHQ_ID_FIRST + 1, ask(registry, "k8s:b", false));
+	registry_free(registry);
+}
+
+/* However often a change is refused, what is live keeps its numbers, and what was new gives them
+ * back. */
+static void a_round_that_fails_leaves_nothing(void **state)
+{
+	struct registry *registry = registry_new(100);
+
+	(void)state;
+	registry_begin(registry);
+	ask(registry, "k8s:a", false);
+	ask(registry, "k8s:b", false);
+	registry_commit(registry, 2);
+	for (int i = 0; i < 20; i++) {
+		registry_begin(registry);
+		ask(registry, "k8s:b", false);
+		ask(registry, "k8s:new", false);
+		registry_abandon(registry);
+		assert_int_equal(2, registry_count(registry));
+	}
+	assert_int_equal(CHQ_ID_FIRST, ask(registry, "k8s:a", false));
+	registry_free(registry);
+}
+
+/* Workloads that come and go under ever new labels never use the numbers up. */
+static void half_full_is_tidied_at_once(void **state)
+{
+	struct registry *registry = registry_new(100);
+	char text[32];
+
+	(void)state;
+	for (unsigned round = 0; round < 50; round++) {
+		registry_begin(registry);
+		for (unsigned i = 0; i < 40; i++) {
+			snprintf(text, sizeof(text), "k8s:a=%u", round * 40 + i);
+			assert_int_not_equal(0, ask(registry, text, false));
+		}
+		registry_commit(registry, 8);
+	}
 	registry_free(registry);
 }
 
@@ -91,6 +132,8 @@ static void numbers_outlive_the_process(void **state)
 	assert_int_equal(CHQ_ID_FIRST + 2, ask(second, "k8s:new", false));
 	assert_int_equal(CHQ_ID_PREFIX + 1, ask(second, "cidr:11.0.0.0/8", true));
 	assert_int_equal(-EBUSY, registry_load(second, text, &line));
+	registry_abandon(second);
+	assert_int_equal(3, registry_count(second));
 	registry_free(first);
 	registry_free(second);
 }
@@ -137,7 +180,7 @@ static void many_come_and_go(void **state)
 			snprintf(text, sizeof(text), "k8s:a=%u", round * 1000 + i);
 			assert_int_not_equal(0, ask(registry, text, i % 2));
 		}
-		registry_sweep(registry, 1);
+		registry_commit(registry, 1);
 		assert_int_equal(2000, registry_count(registry));
 	}
 	registry_free(registry);
@@ -149,6 +192,8 @@ int main(void)
 		cmocka_unit_test(a_set_has_one_number),
 		cmocka_unit_test(there_are_no_more_than_the_limit),
 		cmocka_unit_test(a_freed_number_comes_back_last),
+		cmocka_unit_test(a_round_that_fails_leaves_nothing),
+		cmocka_unit_test(half_full_is_tidied_at_once),
 		cmocka_unit_test(numbers_outlive_the_process),
 		cmocka_unit_test(a_damaged_file_gives_no_numbers),
 		cmocka_unit_test(many_come_and_go),
