@@ -434,8 +434,16 @@ int load_programs(struct hooks_load *load)
 	int err = 0;
 
 	load->can_cast = hooks_can_cast();
-	for (size_t i = 0; i < load->plan->programs.n && !err; i++)
-		err = load_program(load, list_at(&load->plan->programs, struct plan_program, i), i);
+	for (size_t i = 0; i < load->plan->programs.n && !err; i++) {
+		const struct plan_program *program =
+			list_at(&load->plan->programs, struct plan_program, i);
+
+		err = load_program(load, program, i);
+		if (err && load->can_cast) { /* the short way is no reason to be refused */
+			load->can_cast = false;
+			err = load_program(load, program, i);
+		}
+	}
 	return err;
 }
 

@@ -166,7 +166,7 @@ static __noinline void finish_hit(struct work *work, struct deed *deed)
 			  deed->selector->n_return_filters))
 		return;
 	deed->post = true;
-	deed->action = CHQ_ACT_NONE;
+	deed->action = CHQ_ACT_POST;
 	deed->spared = work->hit.spared;
 	do_return_acts(work, deed);
 	event->return_action = deed->action;

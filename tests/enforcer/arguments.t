@@ -161,11 +161,15 @@ hook numbered "  tracepoints:
 main=$(nm "$built/chasqui" | awk '$3 == "main" { print "0x" $1 }')
 hook offset "  uprobes:
   - {path: $built/chasqui, offsets: [$((main))], args: [{index: 0, type: int}], selectors: [{$ours}]}"
+hook ends "  uprobes:
+  - {path: $built/chasqui, symbols: [main], return: true, returnArg: {index: 0, type: int}, args: [{index: 0, type: int}],
+     selectors: [{$ours}]}"
 during "python3 /run/test/calls 5; python3 -c 'import ctypes; ctypes.CDLL(None).syscall(141, 4711, 0, 0)'; chasqui --version"
 ok "a call of a list"                    times 1 "listed sys_getpriority POST 4711"
 ok "the other one"                       times 1 "listed sys_setpriority POST 4711"
 ok "a system call by its number"         tells "numbered sys_enter POST 140"
 ok "a program's offset"                  tells "offset .* POST 2"
+ok "what a program's function returns"   tells "ends main POST 2 = 2 POST"
 
 # ---- who, and how often ----
 fresh
@@ -178,6 +182,9 @@ policy permitted "{$alpha, matchCapabilities: [{type: Permitted, operator: In, v
 policy inherits "{$alpha, matchCapabilities: [{type: Inheritable, operator: In, values: [CAP_CHOWN]}]}"
 policy own-user "{$alpha, matchCapabilities: [{type: Effective, operator: In, values: [CAP_SYS_ADMIN], isNamespaceCapability: true}]}"
 policy parent "{$alpha, matchParentBinaries: [{operator: NotPrefix, values: [/usr/bin/unsh]}]}"
+cp "$(command -v bash)" $box/wrap
+policy notpostfix "{$alpha, matchBinaries: [{operator: NotPostfix, values: [/head]}]}"
+policy parents "{$alpha, matchParentBinaries: [{operator: In, values: [$box/wrap], followChildren: true}]}"
 policy thread "{$alpha, matchActions: [{action: Post, rateLimit: 1m, rateLimitScope: thread}]}"
 policy global "{$alpha, matchActions: [{action: Post, rateLimit: 1m, rateLimitScope: global}]}"
 during "head -c 1 $box/alpha.txt; unshare --uts head -c 1 $box/alpha.txt
@@ -189,8 +196,14 @@ ok "matchCapabilities Permitted"         tells "permitted .*"
 ok "matchCapabilities Inheritable"       times 1 "inherits .*"
 ok "isNamespaceCapability"               times 1 "own-user .*"
 ok "matchParentBinaries NotPrefix"       times 4 "parent .*"
+ok "matchBinaries NotPostfix"            times 0 "notpostfix .*"
+ok "nobody's parent is followed"         times 0 "parents .*"
 ok "rateLimitScope thread"               times 4 "thread .*"
 ok "rateLimitScope global"               times 1 "global .*"
+
+during "$box/wrap -c '(sh -c \"head -c 1 $box/alpha.txt; true\"; true)'; tail -c 1 $box/alpha.txt"
+ok "matchParentBinaries followChildren"  times 1 "parents .*"
+ok "matchBinaries NotPostfix, another"   tells "notpostfix .*"
 
 # ---- what comes back ----
 fresh

@@ -32,6 +32,19 @@ denies() {
 	ok "$by: as the event says"         tells "deny security_file_permission OVERRIDE $box/alpha.txt:"
 }
 
+# A hook of LSM by its own name.
+lsmhook() {
+	fresh
+	hook lsm "  lsmhooks:
+  - {hook: file_open, args: [{index: 0, type: file}],
+     selectors: [{matchArgs: [{index: 0, operator: Equal, values: [$box/alpha.txt]}],
+     matchActions: [{action: Override, argError: -13}]}]}"
+	during "cat $box/alpha.txt; cat $box/beta.log"
+	ok "lsmhooks: refused, and others not" printed "in beta.log"
+	ok "lsmhooks: with its errno"          grep -q "Permission denied" told
+	ok "lsmhooks: told"                    tells "lsm file_open OVERRIDE $box/alpha.txt:"
+}
+
 # The functions beside reading.
 opens() {
 	fresh
@@ -138,6 +151,7 @@ by=lsm
 exempts
 for by in $multi raw_tp; do kills; done
 by=best
+lsmhook
 seed
 opens
 notices

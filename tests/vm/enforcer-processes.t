@@ -23,6 +23,8 @@ flags() { of 'select(.process_exec) | .process_exec.process.flags' ./mybash -c '
 ok "an execve without a fork"         is "execve clone,execve" flags
 ok "capabilities"                     is true of 'select(.process_exec) | .process_exec.process.cap.effective | index("CAP_SYS_ADMIN") != null' ./mytrue
 ok "none of somebody without"         is null of 'select(.process_exec.process.uid == 65534) | .process_exec.process.cap.effective' setpriv --reuid 65534 --clear-groups --inh-caps=-all --bounding-set=-all ./mytrue
+cp mytrue gives-user && chmod u+s gives-user && chmod 755 .
+ok "what a program gave away"         is '{"setuid":0,"privileges_changed":["PRIVILEGES_RAISED_EXEC_FILE_SETUID"]}' of 'select(.process_exec.process.arguments == "it") | .process_exec.process.binary_properties' setpriv --reuid 65534 --clear-groups ./gives-user it
 ok "namespaces"                       is "$(stat -Lc %i /proc/self/ns/net)" of 'select(.process_exec) | .process_exec.process.ns.net.inum' ./mytrue
 ok "the control group"                is true of 'select(.process_exec) | .process_exec.process.cgroup.path | startswith("/")' ./mytrue
 ok "who ran before is known"          is true of 'select(.process_exec) | select(.process_exec.process.binary | endswith("mytrue")) | .process_exec.ancestors | any(.flags == "procFS auid")' ./mybash -c './mytrue; :'
