@@ -12,7 +12,7 @@ columns=(inca:fanotify inca:lsm inca:kprobe inca:raw_tp protect-file:fanotify pr
 	protect-file:lsm protect-file:kprobe protect-file:raw_tp)
 
 # A row of the page is a line "|  way" and a line ":  cell" for each column.
-awk '/^\|  [^*]/ { way = $2; n = 0; next } /^:  / && way { print way, ++n, $2 }' "$page" >cells
+awk '/^# / { on = /^# THE TABLE/ } on && /^\|  [^*]/ { way = $2; n = 0; next } on && /^:  / && way { print way, ++n, $2 }' "$page" >cells
 
 # wanted COLUMN FS: "way stopped|through|either" for each row, as the page has it.
 wanted() {
