@@ -358,6 +358,35 @@ static const char *name_at(const struct gateway *gateway, size_t place)
 	return place == gateway->n_ports && gateway->tunnel.at.line ? gateway->tunnel.name : NULL;
 }
 
+static bool has_port(const struct config *config, const char *name)
+{
+	const char *there;
+
+	for (size_t i = 0; config && (there = name_at(&config->gateway, i)); i++)
+		if (strcmp(there, name) == 0)
+			return true;
+	return false;
+}
+
+static bool port_wanted(const void *data, const char *name)
+{
+	const struct change *change = data;
+
+	return has_port(change->config, name) || has_port(change->daemon->live.config, name);
+}
+
+/* Ports that come and go (a tap for each guest) use the numbers up: those of the gone come back. */
+static uint16_t port_number_of(struct change *change, const char *name)
+{
+	struct daemon *daemon = change->daemon;
+	uint16_t number = datapath_port_number(daemon->datapath, name);
+
+	if (number || !daemon->live.config)
+		return number;
+	datapath_ports_forget(daemon->datapath, port_wanted, change);
+	return datapath_port_number(daemon->datapath, name);
+}
+
 static int number_ports(struct change *change)
 {
 	const struct gateway *gateway = &change->config->gateway;
@@ -368,7 +397,7 @@ static int number_ports(struct change *change)
 	if (!change->port_numbers)
 		return refuse(change, -ENOMEM, "out of memory");
 	for (size_t i = 0; (name = name_at(gateway, i)); i++) {
-		change->port_numbers[i] = datapath_port_number(change->daemon->datapath, name);
+		change->port_numbers[i] = port_number_of(change, name);
 		if (!change->port_numbers[i])
 			return refuse(change, -E2BIG,
 				      "port %s: no number is left for it, %d ports are the most",

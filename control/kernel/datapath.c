@@ -214,6 +214,19 @@ uint16_t datapath_port_number(struct datapath *datapath, const char *name)
 	return unused;
 }
 
+void datapath_ports_forget(struct datapath *datapath,
+			   bool (*wanted)(const void *data, const char *name), const void *data)
+{
+	const struct chq_portname nobody = {};
+	int fd = map_fd(datapath, "chq_portname");
+	struct chq_portname there;
+
+	for (uint32_t i = 1; i < CHQ_PORT_MAX; i++)
+		if (bpf_map_lookup_elem(fd, &i, &there) == 0 && there.name[0] &&
+		    !wanted(data, there.name))
+			bpf_map_update_elem(fd, &i, &nobody, BPF_ANY);
+}
+
 /* The live hosts; what is written there is no longer what any generation's hash says. */
 static int live_hosts(struct datapath *datapath)
 {

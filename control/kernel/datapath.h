@@ -59,6 +59,13 @@ int datapath_install(struct datapath *datapath, const struct generation *generat
 /* Number of the port of this name, given out on first use and kept; 0 = no more than 255. */
 uint16_t datapath_port_number(struct datapath *datapath, const char *name);
 
+/*
+ * Takes their numbers from the ports that are not `wanted`, for others to have. No generation that
+ * is live or tried may have such a port; flows that came in by one are judged anew with the next.
+ */
+void datapath_ports_forget(struct datapath *datapath,
+			   bool (*wanted)(const void *data, const char *name), const void *data);
+
 /* News between generations: one more or one less address in the live slot. */
 int datapath_host_set(struct datapath *datapath, const struct host_row *row);
 int datapath_host_delete(struct datapath *datapath, const struct chq_addr *addr);

@@ -345,6 +345,32 @@ static uint32_t map_id(const char *name)
 	return info.id;
 }
 
+static bool is_lan0(const void *data, const char *name)
+{
+	(void)data;
+	return strcmp(name, "lan0") == 0;
+}
+
+/* Names that come and go use the numbers up; those that nobody wants are given out again. */
+static void port_numbers_come_back(void **state)
+{
+	struct datapath *datapath = open_with(4096);
+	char name[16];
+
+	(void)state;
+	assert_int_equal(1, datapath_port_number(datapath, "lan0"));
+	for (unsigned i = 2; i < CHQ_PORT_MAX; i++) {
+		snprintf(name, sizeof(name), "tap%u", i);
+		assert_int_equal(i, datapath_port_number(datapath, name));
+	}
+	assert_int_equal(0, datapath_port_number(datapath, "one-more"));
+	datapath_ports_forget(datapath, is_lan0, NULL);
+	assert_int_equal(2, datapath_port_number(datapath, "one-more"));
+	assert_int_equal(1, datapath_port_number(datapath, "lan0"));
+	assert_int_equal(3, datapath_port_number(datapath, "tap9"));
+	datapath_close(datapath);
+}
+
 static void a_start_takes_over(void **state)
 {
 	struct datapath *datapath = open_with(4096);
@@ -1151,6 +1177,7 @@ int main(int argc, char **argv)
 		WORLD(a_port_and_its_vlan_device_are_one),
 		WORLD(a_second_daemon_is_refused),
 		WORLD(another_namespace_is_refused),
+		WORLD(port_numbers_come_back),
 		WORLD(a_start_takes_over),
 		WORLD(nothing_is_left_behind),
 		WORLD(own_addresses_are_brought_to_date),
