@@ -74,18 +74,6 @@ uint64_t labels_hash(const struct labels *labels)
 	return hash;
 }
 
-const struct label *labels_find(const struct labels *labels, const struct label *from,
-				const char *source, const char *key)
-{
-	const struct label *end = labels->list + labels->count;
-	bool any = strcmp(source, "any") == 0;
-
-	for (; from && from < end; from++)
-		if (strcmp(from->key, key) == 0 && (any || strcmp(from->source, source) == 0))
-			return from;
-	return NULL;
-}
-
 static void print_escaped(FILE *out, const char *text)
 {
 	for (; *text; text++) {

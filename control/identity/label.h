@@ -17,10 +17,6 @@ int labels_compare(const struct labels *a, const struct labels *b);
 
 uint64_t labels_hash(const struct labels *labels);
 
-/* The label of this source ("any": of whatever source) and key from `from` on, or NULL. */
-const struct label *labels_find(const struct labels *labels, const struct label *from,
-				const char *source, const char *key);
-
 /*
  * source:key=value,source:key=value; "=value" is left out where there is none. What would
  * break the form ("%", ",", "=", ":", blanks, control characters) is written %XX. Caller frees.

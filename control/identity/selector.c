@@ -4,44 +4,6 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "identity/label.h"
-
-static bool lists(const struct requirement *requirement, const char *value)
-{
-	for (size_t i = 0; i < requirement->count; i++)
-		if (strcmp(requirement->values[i], value) == 0)
-			return true;
-	return false;
-}
-
-static bool is_positive(enum requirement_op op)
-{
-	return op == REQUIRE_IN || op == REQUIRE_EXISTS;
-}
-
-bool requirement_matches(const struct requirement *requirement, const struct labels *labels)
-{
-	bool by_value = requirement->op == REQUIRE_IN || requirement->op == REQUIRE_NOT_IN;
-	const struct label *label = labels->list;
-	bool found = false;
-
-	for (label = labels_find(labels, label, requirement->source, requirement->key);
-	     label && !found;
-	     label = labels_find(labels, label + 1, requirement->source, requirement->key))
-		found = !by_value || lists(requirement, label->value);
-	return found == is_positive(requirement->op);
-}
-
-bool selector_matches(const struct selector *selector, const struct labels *labels)
-{
-	if (selector->impossible)
-		return false;
-	for (size_t i = 0; i < selector->count; i++)
-		if (!requirement_matches(&selector->list[i], labels))
-			return false;
-	return true;
-}
-
 static uint64_t hash_word(uint64_t seed, const char *word)
 {
 	return XXH3_64bits_withSeed(word, strlen(word), seed);

@@ -7,14 +7,6 @@
 
 #include "policy/model.h"
 
-/*
- * Does this set match? NotIn and DoesNotExist also match where the key is absent.
- * Under source "any" a requirement looks at the key's labels of all sources: In
- * and Exists want one of them to fit, NotIn and DoesNotExist that none does.
- */
-bool requirement_matches(const struct requirement *requirement, const struct labels *labels);
-bool selector_matches(const struct selector *selector, const struct labels *labels);
-
 /* "app=web, tier in (a,b), !old". Caller frees; NULL: out of memory. */
 char *selector_print(const struct selector *selector);
 
