@@ -6,6 +6,7 @@
 #include <linux/if.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
@@ -115,6 +116,22 @@ static void put_no_addresses(struct nlmsghdr *request)
 	mnl_attr_nest_end(request, all);
 }
 
+/* It takes every packet at once or drops it: a queueing discipline would only cost. */
+static void leave_out_queue(struct netlink *nl, unsigned ifindex)
+{
+	char buffer[REQUEST_BYTES];
+	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+	struct tcmsg *about;
+
+	request->nlmsg_type = RTM_NEWQDISC;
+	request->nlmsg_flags = NLM_F_CREATE | NLM_F_REPLACE;
+	about = mnl_nlmsg_put_extra_header(request, sizeof(*about));
+	about->tcm_ifindex = (int)ifindex;
+	about->tcm_parent = TC_H_ROOT;
+	mnl_attr_put_strz(request, TCA_KIND, "noqueue");
+	netlink_ask(nl, request, NULL, NULL);
+}
+
 /* IPv6 may be off altogether; then there is nothing to turn off. */
 static int dress(struct netlink *nl, unsigned ifindex)
 {
@@ -131,7 +148,10 @@ static int dress(struct netlink *nl, unsigned ifindex)
 		return err;
 	request = begin(buffer, RTM_NEWLINK, 0, ifindex);
 	mnl_attr_put_u32(request, IFLA_TXQLEN, QUEUE_PACKETS);
-	return netlink_ask(nl, request, NULL, NULL);
+	err = netlink_ask(nl, request, NULL, NULL);
+	if (!err)
+		leave_out_queue(nl, ifindex);
+	return err;
 }
 
 static int dress_named(struct netlink *nl, const char *name, struct refusal *refusal)

@@ -6,6 +6,7 @@
 #include <linux/if_tun.h>
 #include <linux/net_namespace.h>
 #include <linux/netlink.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -25,6 +26,7 @@ struct request {
 	union {
 		struct ifinfomsg link;
 		struct rtgenmsg generic;
+		struct tcmsg queue;
 	} about;
 	char attributes[64];
 };
@@ -242,6 +244,23 @@ bool link_is_held(const char *name)
 	put(&request, IFLA_IFNAME, name, strlen(name) + 1);
 	return fd >= 0 && !ask(fd, &request, buffer, &answer) &&
 	       number_in(answer, sizeof(struct ifinfomsg), IFLA_CARRIER, 0);
+}
+
+void link_without_queue(const char *name)
+{
+	char buffer[ANSWER_BYTES] __attribute__((aligned(8)));
+	struct request request = {
+		.header = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct tcmsg)),
+			   .nlmsg_type = RTM_NEWQDISC,
+			   .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE},
+		.about.queue = {.tcm_ifindex = (int)if_nametoindex(name), .tcm_parent = TC_H_ROOT},
+	};
+	cleanup_close int fd = open_ask();
+	const struct nlmsghdr *answer;
+
+	put(&request, TCA_KIND, "noqueue", sizeof("noqueue"));
+	if (fd >= 0)
+		ask(fd, &request, buffer, &answer);
 }
 
 int link_open(struct link *ret)

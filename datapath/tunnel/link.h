@@ -31,6 +31,12 @@ struct link_state {
 /* Some process has a queue of the TUN of this name, which then has a carrier. */
 bool link_is_held(const char *name);
 
+/*
+ * No queueing discipline before the TUN of this name: it takes every packet at once or drops it, so
+ * one would only cost. Where there can be none the kernel's default stays.
+ */
+void link_without_queue(const char *name);
+
 /* While we still have all privileges. */
 int link_open(struct link *ret);
 void link_close(struct link *link);

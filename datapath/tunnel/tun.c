@@ -84,7 +84,9 @@ static int set_defaults(struct tun *tun)
 		return err;
 	about = named(tun);
 	about.ifr_qlen = QUEUE_PACKETS;
-	return ask(SIOCSIFTXQLEN, &about);
+	err = ask(SIOCSIFTXQLEN, &about);
+	link_without_queue(tun->name);
+	return err;
 }
 
 /* All that are not there yet. */
