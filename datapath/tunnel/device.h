@@ -27,13 +27,14 @@ enum drop_reason {
 	DROP_BUSY,	  /* more handshakes than we can look at */
 	DROP_LOST,	  /* the kernel did not take it */
 	DROP_LOOPED,	  /* in a tunnel in a tunnel in a tunnel... */
+	DROP_LATE,	  /* so that its sender slows down */
 	DROP_REASONS
 };
 
 #define drop_names                                                                                 \
 	{                                                                                          \
 		"malformed", "no_session", "forged", "replayed", "not_allowed", "no_peer", "busy", \
-			"lost", "looped"                                                           \
+			"lost", "looped", "late"                                                   \
 	}
 
 /* What is never the same twice. A test gives its own, and then all of it is. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 #include "worker.h"
 
-#include "checksum.h"
+#include "ecn.h"
 
 /* A handshake message goes to the control thread once it shows that it knows our public key. */
 static void take_handshake(struct worker *worker, const struct arrival *arrival,
@@ -42,20 +42,6 @@ static void take_data(struct worker *worker, uint32_t arrival, uint8_t *message,
 
 /* ---- what one sender sent together ---- */
 
-/* ECN: what happened outside is told inside, where the ends understand it (RFC 6040). */
-static void tell_congestion(uint8_t *packet)
-{
-	if (packet[0] >> 4 == 6) {
-		if (packet[1] & 0x30)
-			packet[1] |= 0x30;
-		return;
-	}
-	if (!(packet[1] & 3) || (packet[1] & 3) == 3)
-		return;
-	packet[1] |= 3;
-	checksum_header4(packet, (packet[0] & 15u) * 4);
-}
-
 /* The packet's own length; what is behind it is padding. 0 where it is none. */
 static uint32_t inner_length(const uint8_t *packet, uint32_t room)
 {
@@ -82,6 +68,18 @@ static bool may_come_from(struct worker *worker, const struct peer *peer, const 
 	return worker_find(worker, packet + 8, 16) == peer;
 }
 
+/* Where its ends do not listen they find this packet missing. */
+static bool slows_down(struct worker *worker, uint8_t *packet)
+{
+	if (!worker->slow_down)
+		return false;
+	worker->slow_down = false;
+	if (ecn_tell_congestion(packet))
+		return false;
+	count_drop(worker->device, DROP_LATE);
+	return true;
+}
+
 /* True where there was a packet, even if it may not pass; a keepalive has none. */
 static bool deliver(struct worker *worker, struct peer *peer, uint8_t *packet, uint32_t room,
 		    uint8_t tos)
@@ -100,8 +98,11 @@ static bool deliver(struct worker *worker, struct peer *peer, uint8_t *packet, u
 		atomic_fetch_add_explicit(&peer->not_allowed, 1, memory_order_relaxed);
 		return true;
 	}
+	/* What happened outside is told inside (RFC 6040). */
 	if ((tos & 3) == 3)
-		tell_congestion(packet);
+		ecn_tell_congestion(packet);
+	if (slows_down(worker, packet))
+		return true;
 	merge_add(&worker->merge, packet, length);
 	return true;
 }
@@ -247,12 +248,16 @@ static void prepare(struct worker *worker)
 	}
 }
 
-void receive_batch(struct worker *worker, int fd)
+void receive_batch(struct worker *worker, int fd, struct backlog *backlog)
 {
 	int got;
 
 	prepare(worker);
 	got = recvmmsg(fd, worker->received, RECEIVE_MESSAGES, MSG_DONTWAIT, NULL);
+	if (got < RECEIVE_MESSAGES)
+		backlog_is_empty(backlog);
+	else if (backlog_stands(backlog, worker->now_ns))
+		worker->slow_down = true;
 	for (int i = 0; i < got; i++)
 		take_datagram(worker, i);
 	finish(worker);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 
+#include "ecn.h"
 #include "message.h"
 
 /* Enough to fill a few trains; more would only make others wait. */
@@ -60,11 +61,12 @@ static struct peer *peer_of(struct worker *worker, const uint8_t *packet)
 	return worker_find(worker, packet + 24, 16);
 }
 
-static void stage_all(struct peer *peer, const struct super *super, struct outer outer)
+static void stage_all(struct peer *peer, const struct super *super, uint32_t first,
+		      struct outer outer)
 {
 	uint8_t packet[UINT16_MAX + 1];
 
-	for (uint32_t i = 0; i < super->count; i++) {
+	for (uint32_t i = first; i < super->count; i++) {
 		super_write(super, i, packet);
 		peer_stage(peer, packet, super_length(super, i), outer);
 	}
@@ -122,29 +124,45 @@ static void after_sending(struct worker *worker, struct peer *peer, struct sessi
 		device_notice(worker->device, peer, notices);
 }
 
+/* Its packets from the `first` on. */
 static void send_super(struct worker *worker, struct peer *peer, const struct super *super,
-		       struct outer outer)
+		       uint32_t first, struct outer outer)
 {
 	struct session *session = peer->slots.current;
+	uint32_t count = super->count - first;
 	uint64_t counter, bytes = 0;
 
-	if (!session || !session_take_counters(session, super->count, worker->now_ns, &counter)) {
-		stage_all(peer, super, outer);
+	if (!count)
+		return;
+
+	if (!session || !session_take_counters(session, count, worker->now_ns, &counter)) {
+		stage_all(peer, super, first, outer);
 		if (!peer->initiated_ns || worker->now_ns >= peer->initiated_ns + REKEY_TIMEOUT_NS)
 			device_notice(worker->device, peer, NOTICE_HANDSHAKE);
 		return;
 	}
-	for (uint32_t i = 0; i < super->count; i++)
-		bytes += seal_one(worker, peer, session, super, i, counter + i, outer);
+	for (uint32_t i = 0; i < count; i++)
+		bytes += seal_one(worker, peer, session, super, first + i, counter + i, outer);
 	after_sending(worker, peer, session, bytes);
 }
 
-static void carry(struct worker *worker, const struct virtio_net_hdr *header, uint8_t *packet,
-		  uint32_t length)
+/* Where its ends know ECN they are told, else they find one packet missing. How many that are, of
+ * its first. */
+static uint32_t slow_down(struct worker *worker, uint8_t *packet)
+{
+	if (ecn_tell_congestion(packet))
+		return 0;
+	count_drop(worker->device, DROP_LATE);
+	return 1;
+}
+
+static void carry(struct worker *worker, uint32_t queue, const struct virtio_net_hdr *header,
+		  uint8_t *packet, uint32_t length)
 {
 	struct super super;
 	struct outer outer;
 	struct peer *peer;
+	uint32_t first = 0;
 
 	if (super_open(&super, header, packet, length)) {
 		count_drop(worker->device, DROP_MALFORMED);
@@ -157,22 +175,26 @@ static void carry(struct worker *worker, const struct virtio_net_hdr *header, ui
 		icmp_unreachable(worker, packet, length);
 		return;
 	}
+	if (backlog_stands(&worker->backlogs[queue], worker->now_ns))
+		first = slow_down(worker, packet);
 	if (!outer_of(packet, length, &outer))
 		count_drop(worker->device, DROP_LOOPED);
 	else
-		send_super(worker, peer, &super, outer);
+		send_super(worker, peer, &super, first, outer);
 }
 
-void transmit_batch(struct worker *worker, int fd)
+void transmit_batch(struct worker *worker, uint32_t queue)
 {
 	struct device *device = worker->device;
 	size_t header_bytes = device->tun.header ? sizeof(struct virtio_net_hdr) : 0;
 	struct virtio_net_hdr header = {};
+	int fd = worker->queues[queue];
 
 	for (uint32_t reads = 0; reads < BATCH_MESSAGES; reads++) {
 		ssize_t got = read(fd, worker->from_tun, header_bytes + UINT16_MAX);
 
 		if (got <= (ssize_t)header_bytes) {
+			backlog_is_empty(&worker->backlogs[queue]);
 			if (got < 0 && errno == EBADFD)
 				worker_lost_device(worker, fd);
 			break;
@@ -180,7 +202,7 @@ void transmit_batch(struct worker *worker, int fd)
 		if (!device->up)
 			continue;
 		memcpy(&header, worker->from_tun, header_bytes);
-		carry(worker, &header, worker->from_tun + header_bytes, got - header_bytes);
+		carry(worker, queue, &header, worker->from_tun + header_bytes, got - header_bytes);
 		if (worker->outbox.job_count >= BATCH_MESSAGES)
 			break;
 	}

@@ -135,11 +135,11 @@ static void turn(struct worker *worker, uint32_t source)
 	device_enter(worker->device, &worker->lock);
 	worker->now_ns = device_now(worker->device);
 	if (source >= FROM_TUN)
-		transmit_batch(worker, worker->queues[source - FROM_TUN]);
+		transmit_batch(worker, source - FROM_TUN);
 	else if (source == FROM_SOCKET4 && sockets->fd4 >= 0)
-		receive_batch(worker, sockets->fd4);
+		receive_batch(worker, sockets->fd4, &worker->heard4);
 	else if (source == FROM_SOCKET6 && sockets->fd6 >= 0)
-		receive_batch(worker, sockets->fd6);
+		receive_batch(worker, sockets->fd6, &worker->heard6);
 	device_leave(&worker->lock);
 }
 

@@ -2,6 +2,7 @@
 #ifndef TUNNEL_WORKER_H
 #define TUNNEL_WORKER_H
 
+#include "backlog.h"
 #include "device.h"
 #include "merge.h"
 #include "route.h"
@@ -29,6 +30,9 @@ struct worker {
 	int number;
 	int epoll;
 	const int *queues; /* of the TUN; device->tun.each */
+	struct backlog backlogs[TUN_QUEUES_EACH];
+	struct backlog heard4, heard6; /* of the sockets */
+	bool slow_down;		       /* the next packet that is delivered says so to its sender */
 	uint32_t jitter_state;
 	uint64_t now_ns;
 
@@ -71,9 +75,9 @@ void workers_hurry(bool on);
 void worker_watch_sockets(struct worker *worker);
 
 /* transmit.c: at most a batch from a queue of the TUN. */
-void transmit_batch(struct worker *worker, int fd);
+void transmit_batch(struct worker *worker, uint32_t queue);
 /* receive.c: likewise from a socket. */
-void receive_batch(struct worker *worker, int fd);
+void receive_batch(struct worker *worker, int fd, struct backlog *backlog);
 
 /* The device is no more: no more is read from this queue, and the control thread is told. */
 void worker_lost_device(struct worker *worker, int fd);

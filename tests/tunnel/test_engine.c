@@ -347,6 +347,37 @@ static void an_address_belongs_to_one_peer(void **state)
 	assert_int_equal(2, world.heard[B]);
 }
 
+/* A queue that stands: who listens is told, and of others one packet is missing; on either side. */
+static void a_standing_queue_slows_its_senders(void **state)
+{
+	uint8_t packet[40] = {0x45, 2, 0, 40, [8] = 64, 253, 0, 0, 10, 9, 0, A, 10, 9, 0, B};
+	struct worker *sender = &device_of(A)->workers[0], *receiver = &device_of(B)->workers[0];
+
+	(void)state;
+	handshake();
+	checksum_header4(packet, 20);
+	sender->backlogs[0].next_ns = 1;
+	world_say_bytes(A, packet, sizeof(packet));
+	assert_int_equal(2, world.heard[B]);
+	assert_int_equal(3, world.heard_last[1]);
+	assert_int_equal(0xffff, checksum_fold(checksum_add(0, world.heard_last, 20)));
+	sender->backlogs[0].next_ns = 1;
+	world_say(A);
+	assert_int_equal(2, world.heard[B]);
+	assert_int_equal(1, device_of(A)->dropped[DROP_LATE]);
+	/* The queue has been empty since. */
+	world_say(A);
+	assert_int_equal(3, world.heard[B]);
+
+	receiver->slow_down = true;
+	world_say_bytes(A, packet, sizeof(packet));
+	assert_int_equal(3, world.heard_last[1]);
+	receiver->slow_down = true;
+	world_say(A);
+	assert_int_equal(4, world.heard[B]);
+	assert_int_equal(1, device_of(B)->dropped[DROP_LATE]);
+}
+
 /* Inner class and congestion, outer congestion on the way: what is seen outside, and inside then.
  */
 static void congestion_is_told(void **state)
@@ -533,6 +564,7 @@ int main(void)
 		in_a_world(spoiled_messages_change_nothing),
 		in_a_world(a_forged_counter_does_not_move_the_window),
 		in_a_world(an_address_belongs_to_one_peer),
+		in_a_world(a_standing_queue_slows_its_senders),
 		in_a_world(congestion_is_told),
 		in_a_world(a_peer_roams),
 		in_a_world(a_clock_set_backwards_locks_nobody_out),

@@ -156,11 +156,11 @@ static bool turn(struct end *end)
 	world.now = end;
 	worker->now_ns = world.clock_ns;
 	if (device->up && readable(device->sockets[0].fd4)) {
-		receive_batch(worker, device->sockets[0].fd4);
+		receive_batch(worker, device->sockets[0].fd4, &worker->heard4);
 		moved = true;
 	}
 	if (readable(worker->queues[0])) {
-		transmit_batch(worker, worker->queues[0]);
+		transmit_batch(worker, 0);
 		moved = true;
 	}
 	handshake_notices(device);
