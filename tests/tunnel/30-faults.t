@@ -86,6 +86,16 @@ ok "memory has not grown"                 [ "$(awk '/VmHWM/{print $2}' "/proc/$(
 kill -STOP "$(cat b.pid)"; pings a 192.168.241.2 3 1 >/dev/null; kill -CONT "$(cat b.pid)"
 ok "stopped and continued, it goes on"    eventually pings a 192.168.241.2
 
+# ---- a full disk: nothing of it is written ----
+
+mount -o remount,size=$(($(du -sk /run | cut -f1) + 256))k /run
+cat /dev/zero >fill 2>/dev/null
+ok "the disk is full"                     not eval 'head -c 100000 /dev/zero >more'
+ip -n a link set wga down; ip -n a link set wga up; ip -n a route replace 192.168.241.0/24 dev wga
+ok "a handshake succeeds"                 eventually pings a 192.168.241.2 1 1
+ok "and the device can be configured"     eval 'on a wg set wga listen-port 1 && on a wg show wga'
+rm -f fill more; mount -o remount,size=50% /run
+
 # ---- memory ----
 
 hundred() {
