@@ -25,7 +25,7 @@ static struct limits fill_limits(const struct limits *given)
 		.unproven = or_default(given->unproven, CHQ_UNPROVEN_DEFAULT),
 		.fragments = or_default(given->fragments, CHQ_FRAGMENTS_DEFAULT),
 		.prefixes = or_default(given->prefixes, CHQ_PREFIXES_DEFAULT),
-		.identities = or_default(given->identities, CHQ_IDENTITIES_MAX),
+		.identities = or_default(given->identities, CHQ_IDENTITIES_DEFAULT),
 		.rules = or_default(given->rules, RULES_DEFAULT),
 		.pairs = or_default(given->pairs, PAIRS_DEFAULT),
 	};

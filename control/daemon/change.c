@@ -511,6 +511,8 @@ static void compile(void *data)
 			      .n_own = change->own.count};
 	int err;
 
+	/* as many again as one generation may have: those of the live one stay beside them */
+	registry_limit(change->daemon->identities, 2 * change->config->gateway.limits.identities);
 	registry_begin(change->daemon->identities);
 	err = generation_compile(change->config, &facts, &change->generation, &change->problems);
 

@@ -119,15 +119,6 @@ json_t *show_policies(const struct daemon *daemon)
 	return list;
 }
 
-static const struct identity_row *find_identity(const struct generation *generation,
-						chq_identity number)
-{
-	for (size_t i = 0; i < generation->n_identities; i++)
-		if (generation->identities[i].number == number)
-			return &generation->identities[i];
-	return NULL;
-}
-
 json_t *show_classes(const struct daemon *daemon)
 {
 	const struct generation *generation = daemon->live.generation;
@@ -135,7 +126,8 @@ json_t *show_classes(const struct daemon *daemon)
 
 	for (size_t i = 0; generation && i < generation->n_classes; i++) {
 		const struct class_row *class = &generation->classes[i];
-		const struct identity_row *example = find_identity(generation, class->example);
+		const struct identity_row *example =
+			generation_identity(generation, class->example);
 
 		row = json_pack("{s:s, s:I, s:I, s:I}", "side",
 				class->is_subject ? "subject" : "peer", "class",

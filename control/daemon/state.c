@@ -45,7 +45,7 @@ int state_read(struct daemon *daemon)
 {
 	int err;
 
-	daemon->identities = registry_new(CHQ_IDENTITIES_MAX);
+	daemon->identities = registry_new(2 * CHQ_IDENTITIES_DEFAULT);
 	if (!daemon->identities)
 		return -ENOMEM;
 	err = read_generation(daemon);
@@ -97,7 +97,7 @@ struct limits state_limits(const struct daemon *daemon)
 				.unproven = CHQ_UNPROVEN_DEFAULT,
 				.fragments = CHQ_FRAGMENTS_DEFAULT,
 				.prefixes = CHQ_PREFIXES_DEFAULT,
-				.identities = CHQ_IDENTITIES_MAX};
+				.identities = CHQ_IDENTITIES_DEFAULT};
 
 	if (limits_of(daemon->options.config_directory, &limits) < 0 && newest && kept)
 		limits_of(kept, &limits);

@@ -63,6 +63,11 @@ void registry_free(struct registry *registry)
 	free(registry);
 }
 
+void registry_limit(struct registry *registry, uint32_t most)
+{
+	registry->most = most;
+}
+
 static bool same_labels(const void *data, uint32_t place, const void *wanted)
 {
 	const struct registry *registry = data;

@@ -16,6 +16,7 @@ struct registry;
 
 struct registry *registry_new(uint32_t most);  /* NULL: no memory */
 void registry_free(struct registry *registry); /* accepts NULL */
+void registry_limit(struct registry *registry, uint32_t most);
 
 /* 0 = no more numbers. Fits struct facts: `data` is the registry. */
 chq_identity registry_number(void *data, const struct labels *labels, bool is_prefix);

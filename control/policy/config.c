@@ -23,7 +23,7 @@ static const struct gateway defaults = {
 			.unproven = CHQ_UNPROVEN_DEFAULT,
 			.fragments = CHQ_FRAGMENTS_DEFAULT,
 			.prefixes = CHQ_PREFIXES_DEFAULT,
-			.identities = CHQ_IDENTITIES_MAX,
+			.identities = CHQ_IDENTITIES_DEFAULT,
 			.rules = RULES_DEFAULT,
 			.pairs = PAIRS_DEFAULT,
 		},

@@ -217,17 +217,12 @@ static void read_limit(struct reader *rd, const struct node *node, void *ret)
 	read_number(rd, node, "a limit", LIMIT_LEAST, LIMIT_MOST, ret);
 }
 
-static void read_identity_limit(struct reader *rd, const struct node *node, void *ret)
-{
-	read_number(rd, node, "the limit of identities", LIMIT_LEAST, CHQ_IDENTITIES_MAX, ret);
-}
-
 static const struct field limit_fields[] = {
 	{"conntrack", read_limit, offsetof(struct limits, conntrack)},
 	{"unproven", read_limit, offsetof(struct limits, unproven)},
 	{"fragments", read_limit, offsetof(struct limits, fragments)},
 	{"prefixes", read_limit, offsetof(struct limits, prefixes)},
-	{"identities", read_identity_limit, offsetof(struct limits, identities)},
+	{"identities", read_limit, offsetof(struct limits, identities)},
 	{"rules", read_limit, offsetof(struct limits, rules)},
 	{"pairs", read_limit, offsetof(struct limits, pairs)},
 	{},

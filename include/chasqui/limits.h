@@ -21,11 +21,11 @@
 #define CHQ_ETHERTYPES_MAX 16
 
 /* Defaults; the Gateway document's limits change them. */
-#define CHQ_FLOWS_DEFAULT     1048576
-#define CHQ_UNPROVEN_DEFAULT  65536
-#define CHQ_PREFIXES_DEFAULT  1048576
-#define CHQ_IDENTITIES_MAX    65536
-#define CHQ_FRAGMENTS_DEFAULT 8192
-#define CHQ_RING_BYTES	      (4 << 20)
+#define CHQ_FLOWS_DEFAULT      1048576
+#define CHQ_UNPROVEN_DEFAULT   65536
+#define CHQ_PREFIXES_DEFAULT   1048576
+#define CHQ_IDENTITIES_DEFAULT 65536
+#define CHQ_FRAGMENTS_DEFAULT  8192
+#define CHQ_RING_BYTES	       (4 << 20)
 
 #endif

@@ -94,3 +94,25 @@ churn() {
 ok "fourteen sets of labels one after the other" churn
 ok "leave those of the last eight generations" eval '[ "$(churned)" -le 9 ]'
 ok "while what lives keeps its number"      is "$web" number_of_web
+
+exits() { local wanted=$1; shift; "$@" >/dev/null 2>&1; is "$wanted" echo $?; }
+
+# ---- a long list of prefixes, each an identity of its own ----
+{
+	cat <<-E2
+		apiVersion: cilium.io/v2
+		kind: CiliumClusterwideNetworkPolicy
+		metadata: {name: list}
+		spec:
+		  endpointSelector: {matchLabels: {app: web}}
+		  enableDefaultDeny: {egress: false}
+		  egressDeny:
+		  - toCIDR:
+	E2
+	awk 'BEGIN { for (i = 0; i < 70000; i++) printf "    - 60.%d.%d.%d\n", i / 65536, i / 256 % 256, i % 256 }'
+} >"$config/list.yaml"
+ok "70,000 of them are more than the default" says "the limit is 65536 (limits.identities)" chasqui reload
+gateway_document "  limits: {identities: 100000}"
+ok "which the Gateway document can raise"   chasqui reload
+ok "and they are denied"                    exits 1 chasqui policy explain --from shop/web --to 60.1.2.3 --dport 80
+ok "where others are not"                   exits 0 chasqui policy explain --from shop/web --to 60.2.0.0 --dport 80
