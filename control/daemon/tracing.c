@@ -93,7 +93,7 @@ static void on_guard(evutil_socket_t fd, short what, void *data)
 
 	(void)fd;
 	(void)what;
-	guard_client_work(enforcer_guard(daemon->enforcer));
+	guard_client_read(enforcer_guard(daemon->enforcer));
 }
 
 static int read_record(void *data, const void *record, size_t bytes, struct hook_event *ret)

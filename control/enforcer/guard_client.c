@@ -224,6 +224,12 @@ static void drain(struct guard_client *client)
 	}
 }
 
+void guard_client_read(struct guard_client *client)
+{
+	drain(client);
+	deliver(client);
+}
+
 void guard_client_work(struct guard_client *client)
 {
 	unsigned number;

@@ -45,16 +45,20 @@ int guard_client_open(const char *run_directory, struct guard_client **ret);
 void guard_client_close(struct guard_client *client);
 
 /*
- * Readable when there is something to do; the same descriptor over every reconnect. Call
- * guard_client_work() then, and once a second. It does not block.
+ * Readable when there is something to read; the same descriptor over every reconnect. Call
+ * guard_client_read() then. None of them blocks.
  */
 int guard_client_fd(const struct guard_client *client);
+void guard_client_read(struct guard_client *client);
+
+/* Once a second: connects where that is needed, and asks for the status, whose answer is read
+ * later. */
 void guard_client_work(struct guard_client *client);
 
 bool guard_client_connected(const struct guard_client *client);
 
 /*
- * Events come from inside guard_client_work() only; the function copies what it keeps. Until there
+ * Events come from inside these two only; the function copies what it keeps. Until there
  * is one, the guard keeps the last 4,096.
  */
 typedef void guard_event_fn(void *context, const struct hook_event *event);
