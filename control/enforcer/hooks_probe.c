@@ -3,8 +3,10 @@
 
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "probe.skel.h"
 #include "util/cleanup.h"
@@ -15,6 +17,9 @@ struct tried {
 	int err;
 	char why[HOOKS_WHY_BYTES];
 };
+
+/* The hook by which is found out whether LSM hooks call programs at all. */
+static const struct plan_program any_lsm = {.back_end = HOOKS_LSM, .function = "file_permission"};
 
 static void close_probe(struct chq_probe **probe)
 {
@@ -58,6 +63,25 @@ static int say(char *why, int err, const char *doing, const struct plan_program 
 	return err;
 }
 
+/* Is try_lsm called? Any read will do. */
+static bool lsm_calls(const struct chq_probe *probe)
+{
+	struct bpf_link *link = bpf_program__attach_lsm(probe->progs.try_lsm);
+	cleanup_close int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	char byte;
+	bool called = link && read(fd, &byte, 1) == 0 && probe->bss->lsm_called;
+
+	bpf_link__destroy(link);
+	return called;
+}
+
+static int cannot(char *why, const char *format, const char *name)
+{
+	if (why)
+		snprintf(why, HOOKS_WHY_BYTES, format, name);
+	return -EOPNOTSUPP;
+}
+
 /* Loads and attaches a program that does nothing, for a moment. */
 static int try_program(const struct plan_program *plan, char *why)
 {
@@ -78,11 +102,15 @@ static int try_program(const struct plan_program *plan, char *why)
 			snprintf(why, HOOKS_WHY_BYTES, "this kernel has no function %s", function);
 		return -ENOENT;
 	}
-	err = bpf_object__load(probe->obj);
+	err = chq_probe__load(probe);
 	if (err)
 		return say(why, err, "load for", plan, function);
 	err = attach_program(program, plan, NULL);
-	return err ? say(why, err, "attach to", plan, function) : 0;
+	if (err)
+		return say(why, err, "attach to", plan, function);
+	if (plan_same_place(plan, &any_lsm) && !lsm_calls(probe))
+		return cannot(why, "lsm: bpf is not among the active security modules%s", "");
+	return 0;
 }
 
 /* Whether fields of kernel structs can be read by plain loads: one answer for the machine. */
@@ -96,13 +124,6 @@ bool hooks_can_cast(void)
 	bpf_object__for_each_program(each, probe->obj)
 		bpf_program__set_autoload(each, each == probe->progs.try_cast);
 	return bpf_object__load(probe->obj) == 0;
-}
-
-static int cannot(char *why, const char *format, const char *name)
-{
-	if (why)
-		snprintf(why, HOOKS_WHY_BYTES, format, name);
-	return -EOPNOTSUPP;
 }
 
 /* Where code of ours lies in its own file: a uprobe wants an instruction. */
@@ -267,6 +288,9 @@ int hooks_can(struct hooks *hooks, const struct tracing_hook *hook, size_t call,
 		return err;
 	if (back_end == HOOKS_TRACEPOINT && !tracefs_is_there())
 		return cannot(why, "%s", NO_TRACEFS);
+	err = back_end == HOOKS_LSM ? try_once(hooks, &any_lsm, why) : 0;
+	if (err)
+		return err;
 	describe(hook, call, back_end, &program);
 	err = try_once(hooks, &program, why);
 	if (!err && hook->returns && back_end <= HOOKS_FENTRY) {

@@ -4,6 +4,7 @@
 
 #include <linux/bpf.h>
 #include <linux/types.h>
+#include <stdbool.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 
@@ -15,7 +16,18 @@
 		return 0;      \
 	}
 
-NOTHING("lsm", try_lsm)
+/* Where bpf is not among the active security modules this one loads, attaches, and is never called.
+ */
+bool lsm_called;
+
+SEC("lsm")
+int try_lsm(void *ctx)
+{
+	(void)ctx;
+	lsm_called = true;
+	return 0;
+}
+
 NOTHING("fmod_ret", try_fmod_ret)
 NOTHING("fentry", try_fentry)
 NOTHING("fexit", try_fexit)
