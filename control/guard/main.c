@@ -29,18 +29,24 @@ static sigset_t heard_set(void)
 	return set;
 }
 
+/* A group that systemd had in its store is there still: a second one would not fit. */
 static int open_group(const struct options *options, bool *inherited)
 {
 	int fd = inherit_running(options->run_directory);
+	bool stored = false;
 
-	if (fd < 0)
+	if (fd < 0) {
 		fd = inherit_stored();
-	*inherited = fd >= 0;
-	if (fd >= 0) {
-		log_info("went on with the marks of the guard before");
-		return fd;
+		stored = fd >= 0;
 	}
-	return marks_group();
+	*inherited = fd >= 0;
+	if (fd >= 0)
+		log_info("went on with the marks of the guard before");
+	else
+		fd = marks_group();
+	if (fd >= 0 && !stored)
+		inherit_notify("FDSTORE=1\nFDNAME=fanotify\nFDPOLL=0\n", fd);
+	return fd;
 }
 
 static pid_t start(const struct options *options, int group, int listener, bool inherited,
@@ -123,6 +129,5 @@ int main(int argc, char **argv)
 		log_error("%s: %s", options.run_directory, strerror(-listener));
 		return 1;
 	}
-	inherit_notify("FDSTORE=1\nFDNAME=fanotify\nFDPOLL=0\n", group);
 	return supervise(&options, group, listener, inherited);
 }
