@@ -3,6 +3,7 @@
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 
@@ -18,8 +19,10 @@ static const unsigned kept[] = {CAP_BPF,	CAP_PERFMON,	     CAP_NET_ADMIN,
 int privilege_drop(void)
 {
 	unsigned had = 0;
+	bool may_bound;
 
 	capng_get_caps_process();
+	may_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
 		if (capng_have_capability(CAPNG_PERMITTED, kept[i]))
 			had |= 1u << i;
@@ -31,5 +34,6 @@ int privilege_drop(void)
 				     kept[i]);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
-	return capng_apply(CAPNG_SELECT_BOTH) < 0 ? -EPERM : 0;
+	/* Without it, whoever took it away has bounded the set, too: systemd does. */
+	return capng_apply(may_bound ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
 }
