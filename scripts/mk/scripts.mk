@@ -25,7 +25,10 @@ check-enforcer:: all
 # What tests in the machine run: each part says which programs of its own.
 vm-tools: $(peer) $(wire)
 
+# Installed from scratch, for a machine that runs the units.
 check-vm:: all vm-tools
+	rm -rf $(BUILD)/vm/installed
+	@$(MAKE) -s install DESTDIR=$(abspath $(BUILD))/vm/installed PREFIX=/usr
 	BUILD=$(BUILD) scripts/vm/check
 
 check-mutants:

@@ -7,6 +7,8 @@
 # The script runs itself again inside namespaces of its own. Nothing it makes can
 # be seen from outside and all of it is gone when it ends, however it ends: there
 # is no cleanup to write and none to forget. The sandbox itself is the gateway.
+#
+# With CHQ_SANDBOX=machine it is the machine as it stands: for a virtual one, which is thrown away as well.
 
 # Mounts of ours must not be seen outside. Where the root is no mount of its own (a bare chroot),
 # that cannot be asked for; then it is tried out first.
@@ -36,15 +38,18 @@ if [ "$CHQ_SANDBOX" = unchanged ]; then
 	export CHQ_SANDBOX=private
 	mount --rbind / /mnt && exec chroot /mnt bash -c 'cd "$0" && exec bash "$@"' "$PWD" "$0" "$@"
 fi
-mount -t proc proc /proc
-[ -e /sys/kernel ] || mount -t sysfs sysfs /sys
+[ "$CHQ_SANDBOX" = machine ] || {
+	mount -t proc proc /proc
+	[ -e /sys/kernel ] || mount -t sysfs sysfs /sys
+	mount -t tmpfs none /run
+	mount -t bpf none /sys/fs/bpf
+}
 
 top=$(realpath "${BASH_SOURCE[0]%/*}/../..")
 built=$(realpath "${BUILD:-$top/build}")
 PATH=$built:$built/tests/lib:$PATH
 
-mount -t tmpfs none /run && mkdir /run/netns /run/test
-mount -t bpf none /sys/fs/bpf
+mkdir /run/netns /run/test
 ip link set lo up
 cd /run/test || exit 1
 
