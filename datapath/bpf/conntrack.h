@@ -263,14 +263,28 @@ static __always_inline bool is_outer_in(const struct packet *pkt)
 	return tunnel->any_peer || bpf_map_lookup_elem(&chq_outer, &other);
 }
 
+/*
+ * May the sender be there at all? On its own for the stack's sake: on Linux 6.1 a program and
+ * what it calls share 512 bytes, and chq_out, flow_pending and judge() need every one of them.
+ */
+__noinline int guard_sender(struct packet *pkt)
+{
+	int why;
+
+	if (!pkt)
+		return CHQ_DROP_INTERNAL;
+	why = guard_address(&pkt->source, pkt->slot, pkt->arrival.ifindex);
+	return why && !is_outer_in(pkt) ? why : CHQ_UNDECIDED;
+}
+
 /* It comes from elsewhere than its sender came so far, or its sender is new: is it him? */
 static __always_inline enum chq_reason flow_moved(struct packet *pkt, struct chq_flow *flow)
 {
 	__u8 end = pkt->end & 1;
 	int why;
 
-	why = guard_address(&pkt->source, pkt->slot, pkt->arrival.ifindex);
-	if (why && !is_outer_in(pkt))
+	why = guard_sender(pkt);
+	if (why)
 		return why;
 	if (arrival_seen(&flow->arrival[end])) {
 		why = judge_flow(pkt, flow, false);
