@@ -2,6 +2,7 @@
 #include "cli/words.h"
 
 #include <signal.h>
+#include <string.h>
 
 #include "api/version.h"
 
@@ -167,5 +168,7 @@ int show_help(const struct arguments *arguments)
 int main(int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_DFL);
+	if (argc == 2 && strcmp(argv[1], "--version") == 0)
+		argv[1] = "version";
 	return command_run("chasqui", words, argc - 1, argv + 1);
 }

@@ -157,6 +157,10 @@ ok "it keeps few capabilities"              says 000000c000281426 awk '/CapPrm/ 
 ok "an unknown word is wrong usage"         exits 2 chasqui nothing
 ok "an unknown option too"                  exits 2 chasqui status --nothing
 ok "too many words too"                     exits 2 chasqui status now
+for program in chasqui chasquid chasqui-guard; do
+	ok "$program says its version"          says "$program 0." "$program" --version
+	ok "and how it is used"                 exits 0 "$program" --help
+done
 ok "help lists every command"               says "chasqui conntrack flush" chasqui help
 ok "every reason has its sentence"          says "no rule allows it" chasqui reasons
 ok "explain asks the live documents"        exits 0 chasqui policy explain --from 192.0.2.10 --to shop/web --dport 80/tcp
