@@ -27,8 +27,9 @@ history_length() { chasqui history -o json | jq length; }
 first_problem() { open_port first 99999 | api apply --data-binary @- | jq -r '.problems[0].file'; }
 is_json() { api "$1" | jq -e . >/dev/null; }
 send_bytes() { head -c "$1" /dev/zero | api apply --data-binary @- | jq -e .message; }
-hang_up() { printf 'POST /v1/reload HTTP/1.1\r\nContent-Length: 0\r\n\r\n' | timeout 0.01 nc -U "$run/api.sock" >/dev/null 2>&1; }
-hang_up_often() { for _ in {1..60}; do hang_up; done; true; }
+# (socat's -t: how long it waits for an answer once it has said all.)
+hang_up() { printf 'POST /v1/reload HTTP/1.1\r\nContent-Length: 0\r\n\r\n' | socat -t 0.001 - "UNIX-CONNECT:$run/api.sock" >/dev/null 2>&1; }
+hang_up_often() { for _ in {1..60}; do hang_up || return; done; }
 guarded() { live ".ports[] | select(.name == \"$1\") | .checkpoint"; }
 numbers() { chasqui identity list -o json | jq -c 'map([.identity, .labels])'; }
 nothing_left() { [ ! -e "$pins" ] && ! tc filter show dev lan0 ingress | grep -q bpf; }
