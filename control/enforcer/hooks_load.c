@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "enforcer.skel.h"
+#include "enforcer/process_programs.h"
 #include "util/cleanup.h"
 
 #define LOG_BYTES (64 << 10)
@@ -193,7 +194,8 @@ static int open_base(struct hooks_load *load)
 	if (!err)
 		err = adopt_shared(load->hooks, base->obj);
 	if (err)
-		return plan_refuse(load->plan, NULL, err, "the hooks' maps: %s", strerror(-err));
+		return plan_refuse(load->plan, NULL, err, "the hooks' maps: %s",
+				   err == -ESRCH ? NO_KERNEL_BTF : strerror(-err));
 	return 0;
 }
 

@@ -275,7 +275,8 @@ static int load(struct process_programs *programs, uint64_t epoch, char *why)
 	if (!err)
 		err = bpf_object__load(programs->object);
 	if (err)
-		return refuse(why, err, "the kernel does not take the programs for processes");
+		return refuse(why, err, "the kernel does not take the programs for processes%s",
+			      err == -ESRCH ? " (" NO_KERNEL_BTF ")" : "");
 	err = pin_maps(programs);
 	return err ? refuse(why, err, "%s cannot be written to", programs->directory) : 0;
 }

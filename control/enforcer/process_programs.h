@@ -7,6 +7,9 @@
 
 #include "chasqui/process.h"
 
+/* What libbpf's ESRCH means. */
+#define NO_KERNEL_BTF "this kernel has no /sys/kernel/btf/vmlinux: it needs CONFIG_DEBUG_INFO_BTF=y"
+
 /*
  * The programs that watch processes, with their maps and links pinned in one
  * directory of a bpffs: they go on when the daemon is gone, and the next one takes

@@ -174,3 +174,14 @@ ok "and had nothing to say of its own code" not grep -E "Sanitizer|runtime error
 ok "detach --all"                           chasqui detach --all
 ok "leaves nothing"                         nothing_left
 ok "and turns forwarding off again"         is 0 sysctl -n net.ipv4.ip_forward
+
+# What the kernel does not give is told with what to do about it.
+starts() { timeout 20 "$@" --config "$config" --run-dir "$run" --state-dir "$state"; }
+ok "without a capability: which"            says "this process lacks CAP_BPF: run as root" \
+	starts setpriv --bounding-set -bpf,-sys_admin chasquid --bpffs "$pins"
+ok "without bpffs: how to mount it"         says "mount -t bpf bpf" starts chasquid --bpffs /run/test/nothing
+mount -t tmpfs none /sys/kernel/btf
+says_of_btf() { says "it needs CONFIG_DEBUG_INFO_BTF=y" timeout 3 chasquid --config "$config" --run-dir "$run" \
+	--state-dir "$state" --bpffs "$pins"; }
+ok "without BTF: the kernel's option"       says_of_btf
+umount /sys/kernel/btf
