@@ -413,8 +413,10 @@ void control_drop(struct control *control)
 	link_close(&control->link);
 	if (control->watch_fd >= 0)
 		close(control->watch_fd);
-	close(control->listen_fd);
+	/* While it still listens: to the next engine a socket that nobody listens at is free to
+	 * take. */
 	if (*control->socket_path)
 		unlink(control->socket_path);
+	close(control->listen_fd);
 	control->device->peer_gone = NULL;
 }
