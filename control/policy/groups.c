@@ -74,26 +74,17 @@ static size_t find_groups(const struct reader *rd, const struct group_use *use,
 	return *first ? 1 : 0;
 }
 
-/* Whether an except takes all of a prefix away; in a group, unlike a cidr, it may be wider. */
-static bool excepted(const struct group_use *use, const struct chq_prefix *prefix)
-{
-	for (size_t i = 0; i < use->excepts; i++)
-		if (prefix_contains(&use->except[i], prefix))
-			return true;
-	return false;
-}
-
 static void add_group(const struct group_use *use, const struct cidr_group *group,
 		      struct peers *peers)
 {
+	/* A prefix that lies in an except is kept: addresses in it have its label. */
 	for (size_t i = 0; i < group->n_prefixes; i++)
-		if (!excepted(use, &group->prefixes[i]))
-			peers->cidrs[peers->n_cidrs++] = (struct cidr_rule){
-				.prefix = group->prefixes[i],
-				.except = use->except,
-				.excepts = use->excepts,
-				.at = use->at,
-			};
+		peers->cidrs[peers->n_cidrs++] = (struct cidr_rule){
+			.prefix = group->prefixes[i],
+			.except = use->except,
+			.excepts = use->excepts,
+			.at = use->at,
+		};
 }
 
 /* Adds the groups' prefixes to the rule; a group that nobody has written has none, as in Cilium. */
