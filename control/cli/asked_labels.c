@@ -6,6 +6,7 @@
 #include <uthash.h>
 
 #include "identity/label.h"
+#include "identity/reserved.h"
 
 #define NAMESPACE_KEY	     "io.kubernetes.pod.namespace"
 #define NAMESPACE_LABELS_KEY "io.cilium.k8s.namespace.labels."
@@ -104,23 +105,11 @@ int asked_labels_settle(struct asked_labels *asked, const struct config *config,
 	return err;
 }
 
-static bool is_reserved(const char *key)
-{
-	static const char *const names[] = {"host",	      "world",	"world-ipv4", "world-ipv6",
-					    "unmanaged",      "health", "init",	      "remote-node",
-					    "kube-apiserver", "ingress"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(names[i], key) == 0)
-			return true;
-	return false;
-}
-
 bool asked_labels_right(const struct asked_labels *asked)
 {
 	for (size_t i = 0; i < asked->labels.count; i++)
 		if (strcmp(asked->labels.list[i].source, "reserved") == 0 &&
-		    !is_reserved(asked->labels.list[i].key))
+		    !reserved_number(asked->labels.list[i].key))
 			return false;
 	return true;
 }

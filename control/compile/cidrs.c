@@ -33,7 +33,7 @@ static uint32_t find_cidr(const struct compiler *c, const struct chq_prefix *pre
 
 static bool same_family(const struct chq_prefix *a, const struct chq_prefix *b)
 {
-	return rows_is_ipv4(a) == rows_is_ipv4(b);
+	return prefix_is_ipv4(a) == prefix_is_ipv4(b);
 }
 
 /* Sorted as they are, the prefixes inside one follow it: up to which number? */

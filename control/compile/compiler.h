@@ -267,7 +267,6 @@ uint32_t who_actor(struct compiler *c, struct actor actor);
 
 /* rows.c: order of rows and CIDR prefixes, families apart */
 int rows_compare(const void *a, const void *b);
-bool rows_is_ipv4(const struct chq_prefix *prefix);
 
 /* selectors.c: classes of the label sets that a term matches, each once */
 void selectors_keep_classes(struct compiler *c, struct selector_term *term,

@@ -112,18 +112,13 @@ static void add_end(struct comparison *c, const struct difference_end *end)
 	out->ends[number].rows++;
 }
 
-static bool is_ipv4(const struct chq_prefix *prefix)
-{
-	return prefix->length_bits >= 96 && addr_is_ipv4(&prefix->addr);
-}
-
 static void add_prefix(struct comparison *c, const struct chq_prefix *prefix)
 {
 	struct difference_end end = {
 		.before = generation_meaning(c->side[BEFORE].generation, prefix),
 		.after = generation_meaning(c->side[AFTER].generation, prefix),
 		.example = *prefix,
-		.families = is_ipv4(prefix) ? FAMILY_IPV4 : FAMILY_IPV6,
+		.families = prefix_is_ipv4(prefix) ? FAMILY_IPV4 : FAMILY_IPV6,
 	};
 
 	add_end(c, &end);

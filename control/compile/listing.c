@@ -2,25 +2,9 @@
 #include "compile/compiler.h"
 
 #include "identity/label.h"
+#include "identity/reserved.h"
 
 /* What people ask of a generation: who is who, and what is it made of. */
-
-static const struct {
-	chq_identity number;
-	const char *key;
-} reserved[] = {
-	{CHQ_ID_HOST, "host"},
-	{CHQ_ID_WORLD, "world"},
-	{CHQ_ID_UNMANAGED, "unmanaged"},
-	{CHQ_ID_HEALTH, "health"},
-	{CHQ_ID_INIT, "init"},
-	{CHQ_ID_REMOTE_NODE, "remote-node"},
-	{CHQ_ID_KUBE_API, "kube-apiserver"},
-	{CHQ_ID_INGRESS, "ingress"},
-	{CHQ_ID_WORLD_IPV4, "world-ipv4"},
-	{CHQ_ID_WORLD_IPV6, "world-ipv6"},
-};
-#define RESERVED (sizeof(reserved) / sizeof(*reserved))
 
 static int compare_identities(const void *a, const void *b)
 {
@@ -31,9 +15,9 @@ static int compare_identities(const void *a, const void *b)
 
 static void list_reserved(struct compiler *c, struct identity_row *row, size_t i)
 {
-	row->number = reserved[i].number;
+	row->number = reserved_identities[i].number;
 	row->labels.list = arena_array(c->keep, struct label, 1);
-	row->labels.list[0] = (struct label){"reserved", reserved[i].key, ""};
+	row->labels.list[0] = (struct label){"reserved", reserved_identities[i].key, ""};
 	row->labels.count = 1;
 }
 
@@ -44,16 +28,17 @@ static void list_identities(struct compiler *c)
 
 	for (uint32_t i = 0; i < c->n_rows; i++)
 		prefixes[c->actors[c->rows[i].actor].label_set]++;
-	out->identities = arena_array(c->keep, struct identity_row, RESERVED + c->n_label_sets);
-	for (size_t i = 0; i < RESERVED; i++)
+	out->identities =
+		arena_array(c->keep, struct identity_row, RESERVED_IDENTITIES + c->n_label_sets);
+	for (size_t i = 0; i < RESERVED_IDENTITIES; i++)
 		list_reserved(c, &out->identities[out->n_identities++], i);
 	for (uint32_t i = 0; i < c->n_label_sets; i++) {
 		const struct label_set *set = &c->label_sets[i];
 		struct identity_row *row = NULL;
 
 		at_peers += set->category == CATEGORY_REMOTE ? prefixes[i] : 0;
-		for (size_t r = 0; r < RESERVED; r++)
-			if (reserved[r].number == set->identity)
+		for (size_t r = 0; r < RESERVED_IDENTITIES; r++)
+			if (reserved_identities[r].number == set->identity)
 				row = &out->identities[r];
 		if (!row)
 			row = &out->identities[out->n_identities++];

@@ -33,14 +33,9 @@ static const struct chq_prefix all_ipv4 = {
 };
 static const struct chq_prefix all_ipv6 = {};
 
-bool rows_is_ipv4(const struct chq_prefix *prefix)
-{
-	return prefix->length_bits >= 96 && addr_is_ipv4(&prefix->addr);
-}
-
 int rows_compare(const void *a, const void *b)
 {
-	int left = !rows_is_ipv4(a), right = !rows_is_ipv4(b);
+	int left = !prefix_is_ipv4(a), right = !prefix_is_ipv4(b);
 
 	return left != right ? left - right : prefix_compare(a, b);
 }
@@ -207,7 +202,7 @@ static void take_claim(struct compiler *c, struct row *row, const struct claim *
 static struct row inherit(const struct compiler *c, const struct chq_prefix *prefix,
 			  uint32_t parent)
 {
-	struct row row = {.actor = rows_is_ipv4(prefix) ? ACTOR_WORLD4 : ACTOR_WORLD6};
+	struct row row = {.actor = prefix_is_ipv4(prefix) ? ACTOR_WORLD4 : ACTOR_WORLD6};
 
 	if (parent != NOBODY)
 		row = c->rows[parent];
@@ -270,8 +265,8 @@ static const struct labels *cidr_labels(struct compiler *c, const struct chq_pre
 	labels->list = arena_array(c->keep, struct label, 2);
 	labels->count = 2;
 	labels->list[0] = (struct label){"cidr", arena_text(c->keep, text, strlen(text)), ""};
-	labels->list[1] =
-		(struct label){"reserved", rows_is_ipv4(prefix) ? "world-ipv4" : "world-ipv6", ""};
+	labels->list[1] = (struct label){"reserved",
+					 prefix_is_ipv4(prefix) ? "world-ipv4" : "world-ipv6", ""};
 	return labels;
 }
 

@@ -146,7 +146,7 @@ static int read_family(struct netlink *nl, int family, struct routes *routes)
 
 static int change(struct netlink *nl, uint16_t type, const struct route *route)
 {
-	bool ipv4 = addr_is_ipv4(&route->to.addr) && route->to.length_bits >= 96;
+	bool ipv4 = prefix_is_ipv4(&route->to);
 	char buffer[REQUEST_BYTES];
 	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
 	struct rtmsg *info;
@@ -155,7 +155,7 @@ static int change(struct netlink *nl, uint16_t type, const struct route *route)
 	request->nlmsg_flags = type == RTM_NEWROUTE ? NLM_F_CREATE | NLM_F_EXCL : 0;
 	info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
 	info->rtm_family = ipv4 ? AF_INET : AF_INET6;
-	info->rtm_dst_len = route->to.length_bits - (ipv4 ? 96 : 0);
+	info->rtm_dst_len = prefix_bits(&route->to);
 	info->rtm_table = RT_TABLE_UNSPEC; /* RTA_TABLE says it */
 	info->rtm_protocol = ROUTE_PROTOCOL;
 	info->rtm_type = route->ifindex ? RTN_UNICAST : RTN_BLACKHOLE;

@@ -32,16 +32,6 @@ struct rules {
 	size_t count;
 };
 
-static bool is_ipv4(const struct chq_prefix *prefix)
-{
-	return addr_is_ipv4(&prefix->addr) && prefix->length_bits >= 96;
-}
-
-static uint32_t length_in_family(const struct chq_prefix *prefix)
-{
-	return prefix->length_bits - (is_ipv4(prefix) ? 96 : 0);
-}
-
 /* ---- what is there ---- */
 
 static void note_attribute(struct rule *rule, const struct nlattr *attr)
@@ -137,13 +127,13 @@ static void want_family(struct rules *wanted, uint32_t mark, const struct chq_pr
 	uint32_t family = ipv4 ? AF_INET : AF_INET6, priority = RULE_PRIORITY;
 
 	for (size_t i = 0; i < count; i++) {
-		if (is_ipv4(&list[i]) != ipv4)
+		if (prefix_is_ipv4(&list[i]) != ipv4)
 			continue;
 		if (priority == RULE_PRIORITY)
 			wanted->list[wanted->count++] =
 				(struct rule){family, priority, mark, 0, NOT_SHORTER, whole(ipv4)};
 		wanted->list[wanted->count++] = (struct rule){
-			family, ++priority, 0, RT_TABLE_MAIN, length_in_family(&list[i]), list[i]};
+			family, ++priority, 0, RT_TABLE_MAIN, prefix_bits(&list[i]), list[i]};
 		wanted->list[wanted->count++] =
 			(struct rule){family, ++priority, 0, RULE_TABLE, NOT_SHORTER, list[i]};
 	}
@@ -171,7 +161,7 @@ static int change(struct netlink *nl, uint16_t type, const struct rule *rule)
 	request->nlmsg_flags = type == RTM_NEWRULE ? NLM_F_CREATE | NLM_F_EXCL : 0;
 	info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
 	info->family = rule->family;
-	info->dst_len = length_in_family(&rule->to);
+	info->dst_len = prefix_bits(&rule->to);
 	info->action = rule->table ? FR_ACT_TO_TBL : FR_ACT_GOTO;
 	mnl_attr_put_u32(request, FRA_PRIORITY, rule->priority);
 	mnl_attr_put_u8(request, FRA_PROTOCOL, ROUTE_PROTOCOL);

@@ -320,9 +320,7 @@ struct deny_row {
 /* Bits of an IPv4 prefix; -1 for one of IPv6. */
 static int ipv4_bits(const struct chq_prefix *prefix)
 {
-	return prefix->length_bits >= 96 && addr_is_ipv4(&prefix->addr)
-		       ? (int)prefix->length_bits - 96
-		       : -1;
+	return prefix_is_ipv4(prefix) ? (int)prefix_bits(prefix) : -1;
 }
 
 static int fill_deny_long(const struct generation *generation, const struct table_facts *facts,

@@ -96,14 +96,13 @@ static void begin_peer(struct writer *out, const struct wg_peer *peer, bool firs
 
 static void put_allowed(struct writer *out, const struct chq_prefix *prefix)
 {
-	bool ipv4 = addr_is_ipv4(&prefix->addr) && prefix->length_bits >= 96;
+	bool ipv4 = prefix_is_ipv4(prefix);
 	struct nlattr *entry = mnl_attr_nest_start(out->message, 0);
 
 	mnl_attr_put_u16(out->message, WGALLOWEDIP_A_FAMILY, ipv4 ? AF_INET : AF_INET6);
 	mnl_attr_put(out->message, WGALLOWEDIP_A_IPADDR, ipv4 ? 4 : 16,
 		     prefix->addr.byte + (ipv4 ? 12 : 0));
-	mnl_attr_put_u8(out->message, WGALLOWEDIP_A_CIDR_MASK,
-			prefix->length_bits - (ipv4 ? 96 : 0));
+	mnl_attr_put_u8(out->message, WGALLOWEDIP_A_CIDR_MASK, prefix_bits(prefix));
 	mnl_attr_nest_end(out->message, entry);
 }
 

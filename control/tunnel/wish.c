@@ -204,9 +204,9 @@ int wish_make(const struct config *config, const struct wish_places *places, str
 		err = read_private_key(wish, tunnel, places, refusal);
 	if (!err)
 		err = add_peers(wish, config, places, refusal);
-	set_aside(wish);
 	if (err)
 		return *refusal->text ? err : refuse(refusal, err, "tunnel");
+	set_aside(wish);
 	*ret = give(wish);
 	return 0;
 }

@@ -130,12 +130,19 @@ char *addr_print(const struct chq_addr *addr, char *text)
 
 char *prefix_print(const struct chq_prefix *prefix, char *text)
 {
-	struct chq_addr addr = prefix->addr;
-	bool ipv4 = prefix->length_bits >= 96 && addr_is_ipv4(&addr);
-
-	addr_print(&addr, text);
-	sprintf(text + strlen(text), "/%u", prefix->length_bits - (ipv4 ? 96 : 0));
+	addr_print(&prefix->addr, text);
+	sprintf(text + strlen(text), "/%u", prefix_bits(prefix));
 	return text;
+}
+
+bool prefix_is_ipv4(const struct chq_prefix *prefix)
+{
+	return prefix->length_bits >= 96 && addr_is_ipv4(&prefix->addr);
+}
+
+unsigned prefix_bits(const struct chq_prefix *prefix)
+{
+	return prefix->length_bits - (prefix_is_ipv4(prefix) ? 96 : 0);
 }
 
 bool prefix_contains(const struct chq_prefix *outer, const struct chq_prefix *inner)

@@ -34,6 +34,11 @@ char *addr_print(const struct chq_addr *addr, char *text);
 char *prefix_print(const struct chq_prefix *prefix, char *text);
 
 bool addr_is_ipv4(const struct chq_addr *addr);
+
+/* Of IPv4 alone: ::ffff:0:0/96 or a part of it. And how long it is in its own family. */
+bool prefix_is_ipv4(const struct chq_prefix *prefix);
+unsigned prefix_bits(const struct chq_prefix *prefix);
+
 bool prefix_contains(const struct chq_prefix *outer, const struct chq_prefix *inner);
 
 /* By address, then by length, shorter first; for qsort. */

@@ -67,10 +67,11 @@ guard=$(chasqui status -o json | jq -r "select(.enforcer.guard.connected).enforc
 if [ -n "$guard" ]; then
 	ok "the guard lives"                  kill -0 "$guard"
 	# This script is pid 1 where the guard is; a word of the shell itself reads.
+	sleep 1.5			# the guard's numbers are a second old at most
 	before=$(of own spared)
 	{ read -r first <"$file"; } 2>/dev/null
 	ok "pid 1 reads"                      is "1 apiVersion: chasqui.io/v1" echo "$$ $first"
-	ok "and was spared"                   more_than "$before" of own spared
+	ok "and was spared"                   eventually more_than "$before" of own spared
 else
 	skip "the guard lives, pid 1 reads"   "no hook is the guard's here"
 fi

@@ -47,6 +47,12 @@ ip link set wan0 mtu 1300; ip -n server link set eth0 mtu 1300
 ok "a narrower way: large pieces still fit" reaches server tcp 10.10.0.5 80 -l 200000 -t 5000
 ok "large datagrams, too"                   eventually reaches server udp 10.10.0.5 53 -l 1400 -t 3000
 ip link set wan0 mtu 1500; ip -n server link set eth0 mtu 1500
+# What the kernel holds as one packet is of segments, which are too long for web's wire.
+ip link set lan0 mtu 1300; on web ip route replace default via 10.10.0.1 mtu lock 1300 advmss 1460
+told() { on server ip route get 10.10.0.5 | grep -q "mtu 1300"; }
+ok "segments that are too long arrive"      reaches server tcp 10.10.0.5 80 -l 200000 -t 5000
+ok "and their sender has been told"         told
+ip link set lan0 mtu 1500; on web ip route replace default via 10.10.0.1
 on server ip route flush cache
 ok "and it goes on"                         eventually few_by_stack moving
 sysctl -qw net.ipv4.conf.wan0.forwarding=0
@@ -99,3 +105,11 @@ ok "forwarding: kernel"                     eventually is "the Gateway document 
 ok "means it"                               all_by_stack moving
 gateway_document "  forwarding: quickly"
 ok "what it is not is refused"              says 'expected' chasqui reload
+
+# Such a table stays as long as its namespace.
+gateway_document
+reload_by_signal
+ok "without a word about it: directly"      eventually directly
+iptables-legacy -S >/dev/null
+ok "a table of the old iptables"            eventually is "iptables table filter" why_not
+ok "and all goes by the stack"              all_by_stack moving
