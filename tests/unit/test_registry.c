@@ -96,21 +96,28 @@ static void a_round_that_fails_leaves_nothing(void **state)
 	registry_free(registry);
 }
 
+/* A round in which `count` sets of labels from the `first` on are asked for, and which becomes
+ * live. */
+static void live_round(struct registry *registry, unsigned first, unsigned count, uint32_t keep)
+{
+	char text[32];
+
+	registry_begin(registry);
+	for (unsigned i = 0; i < count; i++) {
+		snprintf(text, sizeof(text), "k8s:a=%u", first + i);
+		assert_int_not_equal(0, ask(registry, text, i % 2));
+	}
+	registry_commit(registry, keep);
+}
+
 /* Workloads that come and go under ever new labels never use the numbers up. */
 static void half_full_is_tidied_at_once(void **state)
 {
 	struct registry *registry = registry_new(100);
-	char text[32];
 
 	(void)state;
-	for (unsigned round = 0; round < 50; round++) {
-		registry_begin(registry);
-		for (unsigned i = 0; i < 40; i++) {
-			snprintf(text, sizeof(text), "k8s:a=%u", round * 40 + i);
-			assert_int_not_equal(0, ask(registry, text, false));
-		}
-		registry_commit(registry, 8);
-	}
+	for (unsigned round = 0; round < 50; round++)
+		live_round(registry, round * 40, 40, 8);
 	registry_free(registry);
 }
 
@@ -171,16 +178,10 @@ static void a_damaged_file_gives_no_numbers(void **state)
 static void many_come_and_go(void **state)
 {
 	struct registry *registry = registry_new(100000);
-	char text[32];
 
 	(void)state;
 	for (unsigned round = 0; round < 20; round++) {
-		registry_begin(registry);
-		for (unsigned i = 0; i < 2000; i++) {
-			snprintf(text, sizeof(text), "k8s:a=%u", round * 1000 + i);
-			assert_int_not_equal(0, ask(registry, text, i % 2));
-		}
-		registry_commit(registry, 1);
+		live_round(registry, round * 1000, 2000, 1);
 		assert_int_equal(2000, registry_count(registry));
 	}
 	registry_free(registry);
