@@ -156,6 +156,7 @@ static json_t *attachment_as_json(const struct attachment *seen, json_t *row)
 	json_object_set_new(row, "ifindex", json_integer(seen->ifindex));
 	json_object_set_new(row, "present", json_boolean(seen->present));
 	json_object_set_new(row, "checkpoint", json_boolean(seen->checkpoint));
+	json_object_set_new(row, "tcx", json_boolean(seen->tcx));
 	json_object_set_new(row, "l3", json_boolean(seen->l3));
 	json_object_set_new(row, "gate", json_string(gate_names[seen->gate]));
 	json_object_set_new(row, "note", json_string(seen->note));

@@ -151,14 +151,14 @@ static int make_clsact(struct datapath *datapath, const struct link *link)
 /* Filters that are asked first can let packets past us: nothing to refuse, all to say. */
 static void note_others(struct datapath *datapath, const struct link *link, struct attachment *seen)
 {
-	unsigned ingress = 0, egress = 0;
+	struct filter_count in = {}, out = {};
 
-	filter_count_before(datapath->nl, link->ifindex, CHQ_INGRESS, &ingress);
-	filter_count_before(datapath->nl, link->ifindex, CHQ_EGRESS, &egress);
-	if (ingress + egress)
+	filter_count(datapath->nl, link->ifindex, CHQ_INGRESS, &in);
+	filter_count(datapath->nl, link->ifindex, CHQ_EGRESS, &out);
+	if (in.before + out.before)
 		snprintf(seen->note, sizeof(seen->note),
 			 "%u filter(s) of others are asked before the checkpoint",
-			 ingress + egress);
+			 in.before + out.before);
 }
 
 static int set_checkpoint(struct datapath *datapath, const struct links *links,
@@ -179,6 +179,7 @@ static int set_checkpoint(struct datapath *datapath, const struct links *links,
 	port->seen.checkpoint = true;
 	port->seen.note[0] = '\0';
 	note_others(datapath, link, &port->seen);
+	tcx_follow(datapath, port);
 	return 0;
 }
 
@@ -211,7 +212,7 @@ static struct port_state *add_port(struct datapath *datapath, const struct link 
 			return NULL;
 		datapath->ports = grown;
 		port = &grown[datapath->n_ports++];
-		*port = (struct port_state){.seen.ifindex = link->ifindex};
+		*port = (struct port_state){.seen.ifindex = link->ifindex, .tcx_fd = {-1, -1}};
 	}
 	snprintf(port->seen.name, sizeof(port->seen.name), "%s", link->name);
 	port->seen.port = row->value.port;
@@ -225,6 +226,7 @@ static void drop_port(struct datapath *datapath, struct port_state *port)
 {
 	size_t after = datapath->n_ports - (port - datapath->ports) - 1;
 
+	tcx_leave(port);
 	memmove(port, port + 1, after * sizeof(*port));
 	datapath->n_ports--;
 }
@@ -327,6 +329,7 @@ static void mark_absent(struct datapath *datapath, const struct links *links,
 {
 	static const struct chq_link none;
 
+	tcx_leave(port);
 	port->seen.present = port->seen.checkpoint = false;
 	port->seen.gate = GATE_OFF;
 	snprintf(port->seen.note, sizeof(port->seen.note), "the interface is gone");
@@ -404,11 +407,13 @@ int ports_follow_generation(struct datapath *datapath, const struct generation *
 		}
 		if (!port->seen.present)
 			continue;
-		if (port->seen.checkpoint)
+		if (port->seen.checkpoint) {
 			err = links_set(datapath, &links, port->seen.ifindex,
 					&(struct chq_link){.port = port->value.port,
 							   .role = port->value.role,
 							   .live = 1});
+			tcx_follow(datapath, port);
+		}
 		link = links_find(&links, port->seen.ifindex);
 		if (link)
 			gate_follow(datapath, link, port);

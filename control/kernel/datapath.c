@@ -178,6 +178,8 @@ void datapath_close(struct datapath *datapath)
 	if (datapath->directory_fd >= 0)
 		close(datapath->directory_fd);
 	free(datapath->own);
+	for (size_t i = 0; i < datapath->n_ports; i++)
+		tcx_leave(&datapath->ports[i]);
 	free(datapath->ports);
 	free(datapath->shown);
 	free(datapath);

@@ -114,6 +114,7 @@ struct attachment {
 	bool present;	 /* the interface exists */
 	bool checkpoint; /* both filters are there and ours */
 	bool l3;	 /* no Ethernet header */
+	bool tcx;	 /* the programs stand in front of the filters as well */
 	enum {
 		GATE_OFF,
 		GATE_NATIVE,

@@ -176,10 +176,6 @@ int filter_delete(struct netlink *nl, unsigned ifindex, enum chq_direction direc
 	return err == -ENOENT || err == -EINVAL ? 0 : err;
 }
 
-struct filter_count {
-	unsigned all, before;
-};
-
 /* A dump has one message for the classifier itself (handle 0) and one for each filter in it. */
 static int count_filter(const struct nlmsghdr *message, void *data)
 {
@@ -193,8 +189,8 @@ static int count_filter(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
-static int count_filters(struct netlink *nl, unsigned ifindex, enum chq_direction direction,
-			 struct filter_count *ret)
+int filter_count(struct netlink *nl, unsigned ifindex, enum chq_direction direction,
+		 struct filter_count *ret)
 {
 	char buffer[MNL_SOCKET_BUFFER_SIZE];
 	struct nlmsghdr *request;
@@ -204,17 +200,6 @@ static int count_filters(struct netlink *nl, unsigned ifindex, enum chq_directio
 	request->nlmsg_flags = NLM_F_DUMP;
 	tc->tcm_parent = hook(direction);
 	return netlink_ask(nl, request, count_filter, ret);
-}
-
-int filter_count_before(struct netlink *nl, unsigned ifindex, enum chq_direction direction,
-			unsigned *ret)
-{
-	struct filter_count count;
-	int err = count_filters(nl, ifindex, direction, &count);
-
-	if (!err)
-		*ret = count.before;
-	return err;
 }
 
 int clsact_remove_empty(struct netlink *nl, unsigned ifindex)
@@ -229,9 +214,9 @@ int clsact_remove_empty(struct netlink *nl, unsigned ifindex)
 	err = clsact_present(nl, ifindex, &present);
 	if (err || !present)
 		return err;
-	err = count_filters(nl, ifindex, CHQ_INGRESS, &ingress);
+	err = filter_count(nl, ifindex, CHQ_INGRESS, &ingress);
 	if (!err)
-		err = count_filters(nl, ifindex, CHQ_EGRESS, &egress);
+		err = filter_count(nl, ifindex, CHQ_EGRESS, &egress);
 	if (err || ingress.all || egress.all)
 		return err;
 	tc = put_header(buffer, &request, RTM_DELQDISC, ifindex);

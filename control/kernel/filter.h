@@ -36,8 +36,14 @@ int filter_set(struct netlink *nl, unsigned ifindex, enum chq_direction directio
 int filter_get(struct netlink *nl, unsigned ifindex, enum chq_direction direction,
 	       struct filter *ret);
 int filter_delete(struct netlink *nl, unsigned ifindex, enum chq_direction direction);
-/* Filters of anyone that are asked before ours (a lower priority). */
-int filter_count_before(struct netlink *nl, unsigned ifindex, enum chq_direction direction,
-			unsigned *ret);
+
+struct filter_count {
+	unsigned all;
+	unsigned before; /* of these, asked before ours (a lower priority) */
+};
+
+/* How many filters of anyone there are. */
+int filter_count(struct netlink *nl, unsigned ifindex, enum chq_direction direction,
+		 struct filter_count *ret);
 
 #endif

@@ -29,6 +29,7 @@ extern const char *const flow_table_names[FLOW_TABLES];
 struct port_state {
 	struct attachment seen;
 	struct chq_port value;
+	int tcx_fd[2];	   /* by direction: links that stand in front of the filters; -1 = none */
 	bool gate_refused; /* and by this program; it is not asked again until that changes */
 	uint32_t gate_refused_by;
 };
@@ -114,6 +115,11 @@ bool filter_is_ours(uint32_t program_id);
 int ports_follow_generation(struct datapath *datapath, const struct generation *generation);
 int links_set(struct datapath *datapath, const struct links *links, unsigned ifindex,
 	      const struct chq_link *value);
+
+/* tcx.c: has the checkpoint's programs in front of its filters wherever that can be and nobody is
+ * passed over by it; to be asked again when the filters of the port have changed. */
+void tcx_follow(struct datapath *datapath, struct port_state *port);
+void tcx_leave(struct port_state *port);
 
 /* gate.c */
 bool gate_follow(struct datapath *datapath, const struct link *link, struct port_state *port);

@@ -21,7 +21,10 @@ why_not() { chasqui status -o json | jq -r .forwarding.directNote; }
 few_by_stack() { local n; n=$(stack_share "$1") && [ "$n" -le 5 ] || { echo "$n by the stack"; return 1; }; }
 all_by_stack() { local n; n=$(stack_share "$1") && [ "$n" -ge 40 ] || { echo "$n by the stack"; return 1; }; }
 
+in_front() { chasqui status -o json | jq -c '[.ports[].tcx] | unique'; }
+has_tcx() { printf '6.6\n%s\n' "$(uname -r)" | sort -VC && echo "[true]" || echo "[false]"; }
 ok "it is said"                             eventually directly
+ok "the programs are in front, as they can" is "$(has_tcx)" in_front
 hold server tcp 10.10.0.5 80 tcp4; hold server udp 10.10.0.5 53 udp4
 ok "TCP goes directly"                      few_by_stack tcp4
 ok "UDP too"                                few_by_stack udp4

@@ -522,6 +522,89 @@ static void news_are_heard(void **state)
 	watch_close(watch);
 }
 
+/* TCX: place in front of the filters; kernels before 6.6 have none. */
+static enum bpf_attach_type in_front(enum chq_direction direction)
+{
+	return (enum bpf_attach_type)(direction == CHQ_INGRESS ? 46 : 47);
+}
+
+/* Programs that stand there; -1: no such place. */
+static int count_in_front(const char *name, enum chq_direction direction)
+{
+	uint32_t ids[64], count = 64;
+
+	return bpf_prog_query((int)if_nametoindex(name), in_front(direction), 0, NULL, ids, &count)
+		       ? -1
+		       : (int)count;
+}
+
+static bool seen_in_front(struct datapath *datapath)
+{
+	const struct attachment *seen;
+
+	assert_int_equal(1, datapath_attachments(datapath, &seen));
+	return seen[0].tcx;
+}
+
+static void programs_stand_in_front_of_their_filters(void **state)
+{
+	struct datapath *datapath = open_with(4096);
+	int some = count_in_front("lan0", CHQ_INGRESS) < 0 ? -1 : 1;
+
+	(void)state;
+	install(datapath, small_generation(9), 1);
+	attach(datapath, &lan);
+	assert_int_equal(some, count_in_front("lan0", CHQ_INGRESS));
+	assert_int_equal(some, count_in_front("lan0", CHQ_EGRESS));
+	assert_int_equal(some > 0, seen_in_front(datapath));
+	assert_true(filter_of("lan0", CHQ_INGRESS).present);
+	datapath_close(datapath);
+	assert_int_not_equal(1, count_in_front("lan0", CHQ_INGRESS));
+	assert_true(filter_of("lan0", CHQ_INGRESS).present);
+
+	/* A successor takes the place again. */
+	datapath = open_with(4096);
+	assert_int_equal(0, datapath_attach(datapath, if_nametoindex("lan0"), &lan));
+	assert_int_equal(some, count_in_front("lan0", CHQ_EGRESS));
+	assert_int_equal(0, datapath_detach(datapath, if_nametoindex("lan0")));
+	assert_int_not_equal(1, count_in_front("lan0", CHQ_EGRESS));
+	attach(datapath, &lan);
+	run("ip link del lan0");
+	datapath_check_attached(datapath);
+	datapath_close(datapath);
+}
+
+static void nobody_is_passed_over_in_front(void **state)
+{
+	struct datapath *datapath = open_with(4096);
+	int some = count_in_front("lan0", CHQ_INGRESS) < 0 ? -1 : 1, other;
+
+	(void)state;
+	install(datapath, small_generation(9), 1);
+	attach(datapath, &lan);
+	run("tc filter add dev lan0 ingress prio 1 bpf da object-pinned " PINS "/prog/out_l3");
+	datapath_check_attached(datapath);
+	assert_int_not_equal(1, count_in_front("lan0", CHQ_INGRESS));
+	assert_int_equal(some, count_in_front("lan0", CHQ_EGRESS));
+	assert_false(seen_in_front(datapath));
+	run("tc filter del dev lan0 ingress prio 1");
+	datapath_check_attached(datapath);
+	assert_int_equal(some, count_in_front("lan0", CHQ_INGRESS));
+
+	if (some > 0) {
+		other = bpf_link_create(pin("prog/out_l3"), (int)if_nametoindex("lan0"),
+					in_front(CHQ_EGRESS), NULL);
+		assert_true(other >= 0);
+		datapath_check_attached(datapath);
+		assert_int_equal(1, count_in_front("lan0", CHQ_EGRESS)); /* the other */
+		assert_false(seen_in_front(datapath));
+		close(other);
+		datapath_check_attached(datapath);
+		assert_true(seen_in_front(datapath));
+	}
+	datapath_close(datapath);
+}
+
 static void a_hand_can_attach(void **state)
 {
 	struct datapath *datapath = open_with(4096);
@@ -1173,6 +1256,8 @@ int main(int argc, char **argv)
 		WORLD(a_generation_becomes_live),
 		WORLD(a_port_is_attached_and_let_go),
 		WORLD(a_lost_filter_is_put_back),
+		WORLD(programs_stand_in_front_of_their_filters),
+		WORLD(nobody_is_passed_over_in_front),
 		WORLD(members_are_refused_by_name),
 		WORLD(a_port_and_its_vlan_device_are_one),
 		WORLD(a_second_daemon_is_refused),
