@@ -164,11 +164,11 @@ void tracing_tick(struct daemon *daemon)
 
 /* ---- what is shown ---- */
 
-static json_t *back_ends_of(const struct enforcer_call *call)
+static json_t *back_ends_of(const struct enforcer_call *call, bool guarded)
 {
 	json_t *list = json_array();
 
-	if (call->guard)
+	if (guarded)
 		json_array_append_new(list, json_string("fanotify"));
 	if (call->back_end != HOOKS_NONE)
 		json_array_append_new(list, json_string(hooks_back_end_word(call->back_end)));
@@ -176,24 +176,31 @@ static json_t *back_ends_of(const struct enforcer_call *call)
 }
 
 /* What the stronger of the two cannot stop: the other stands behind it. */
-static const char *limits_of(const struct tracing_policy *policy, const struct enforcer_call *call)
+static const char *limits_of(const struct enforcer_policy *policy, const struct enforcer_call *call,
+			     bool guarded)
 {
+	bool told = policy->wish.mode == TRACING_MONITOR;
+
 	if (call->missing)
 		return "this kernel has no such function (ignore.callNotFound)";
-	if (call->guard)
-		return guard_limits(policy, call->hook_number, call->call);
+	if (guarded)
+		return guard_limits(policy->wish.policy, call->hook_number, call->call, told);
+	if (call->back_end == HOOKS_NONE)
+		return "anything: chasqui-guard is not there";
 	return hooks_limits(call->back_end, call->hook, call->call);
 }
 
-static json_t *call_as_json(const struct enforcer_policy *policy, const struct enforcer_call *call)
+static json_t *call_as_json(struct daemon *daemon, const struct enforcer_policy *policy,
+			    const struct enforcer_call *call)
 {
+	bool guarded = enforcer_guards(daemon->enforcer, policy, call);
 	char name[160];
 
 	return json_pack("{s:s, s:s, s:o, s:b, s:s}", "kind", tracing_hook_word(call->hook->kind),
 			 "call", enforcer_call_name(call, name, sizeof(name)), "backEnds",
-			 back_ends_of(call), "denies",
-			 call->guard || hooks_back_end_denies(call->back_end), "cannotStop",
-			 limits_of(policy->wish.policy, call));
+			 back_ends_of(call, guarded), "denies",
+			 guarded || hooks_back_end_denies(call->back_end), "cannotStop",
+			 limits_of(policy, call, guarded));
 }
 
 static const char *mode_of(const struct enforcer_policy *policy)
@@ -218,7 +225,7 @@ static json_t *policy_as_json(struct daemon *daemon, const struct enforcer_polic
 
 	enforcer_counters(daemon->enforcer, policy->wish.policy->name, &counters);
 	for (size_t i = 0; i < policy->n_calls; i++)
-		json_array_append_new(hooks, call_as_json(policy, &policy->calls[i]));
+		json_array_append_new(hooks, call_as_json(daemon, policy, &policy->calls[i]));
 	return json_pack("{s:I, s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "id",
 			 (json_int_t)policy->wish.id, "name", policy->wish.policy->name, "state",
 			 policy->wish.enabled ? "enabled" : "disabled", "mode", mode_of(policy),

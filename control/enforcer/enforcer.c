@@ -12,7 +12,7 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 
-enum { GUARD_RETRY_S = 10, SPARE_EVERY_S = 5 };
+enum { GUARD_RETRY_S = 10, GUARD_PATIENCE_S = 2, SPARE_EVERY_S = 5 };
 
 struct enforcer {
 	struct enforcer_options options;
@@ -23,7 +23,7 @@ struct enforcer {
 	struct enforcer_override *overrides;
 	size_t n_overrides;
 	uint32_t last_id;
-	unsigned ticks;
+	unsigned ticks, absent_s;
 	bool guard_was_there;
 };
 
@@ -95,6 +95,12 @@ struct guard_client *enforcer_guard(struct enforcer *enforcer)
 bool enforcer_wants_guard(const struct enforcer *enforcer)
 {
 	return enforcer->live && enforcer->live->guard;
+}
+
+bool enforcer_guards(const struct enforcer *enforcer, const struct enforcer_policy *policy,
+		     const struct enforcer_call *call)
+{
+	return plan_guard_acts(policy, call) && guard_client_connected(enforcer->guard);
 }
 
 /* ---- what was said at run time ---- */
@@ -250,7 +256,7 @@ static bool guard_serves(void *context, const struct tracing_policy *policy, siz
 
 		for (size_t c = 0; row->wish.policy == policy && c < row->n_calls; c++)
 			if (row->calls[c].hook_number == hook && row->calls[c].call == call)
-				return row->calls[c].guard;
+				return plan_guard_serves(row, &row->calls[c]);
 	}
 	return false;
 }
@@ -300,12 +306,9 @@ static int start_guard(struct enforcer *enforcer)
 	return err;
 }
 
-/*
- * Where BPF programs stand beside the guard, its absence is loud but no reason to enforce
- * nothing. A guard that is there is asked in any case: it may have to drop its rules.
- */
-static int apply_guard(struct enforcer *enforcer, const struct enforcer_plan *plan,
-		       char why[ENFORCER_WHY_BYTES], struct place *at)
+/* Also when it is to do nothing: it may have to drop its rules. */
+static int ask_guard(struct enforcer *enforcer, const struct enforcer_plan *plan,
+		     char why[ENFORCER_WHY_BYTES], struct place *at)
 {
 	int err = plan->guard ? start_guard(enforcer) : 0;
 
@@ -314,13 +317,28 @@ static int apply_guard(struct enforcer *enforcer, const struct enforcer_plan *pl
 	else
 		snprintf(why, ENFORCER_WHY_BYTES, "chasqui-guard cannot be started: %s",
 			 strerror(-err));
-	if (!plan->guard && err == -ENOTCONN)
-		return 0;
-	if (err && err != -EOPNOTSUPP && !plan->guard_must) {
-		log_error("%s; files are protected by killing alone", why);
-		return 0;
+	return !plan->guard && err == -ENOTCONN ? 0 : err;
+}
+
+/*
+ * Where BPF programs can stand in for the guard, its absence is loud but no reason to serve
+ * nothing. What it cannot watch (too many directories, say) does not keep it from the rest.
+ * *there: it serves its part of the plan.
+ */
+static int apply_guard(struct enforcer *enforcer, struct enforcer_plan *plan,
+		       char why[ENFORCER_WHY_BYTES], struct place *at, bool *there)
+{
+	int err = ask_guard(enforcer, plan, why, at);
+	bool goes_on = err && err != -EOPNOTSUPP && !plan->guard_must;
+
+	if (goes_on && guard_client_connected(enforcer->guard) && plan_relieve(plan)) {
+		log_warn("%s; what is only watched is left to BPF programs", why);
+		err = ask_guard(enforcer, plan, why, at);
 	}
-	return err;
+	if (err && goes_on)
+		log_error("%s; BPF programs serve alone, files are protected by killing", why);
+	*there = !err;
+	return goes_on ? 0 : err;
 }
 
 static int apply_hooks(struct enforcer *enforcer, const struct enforcer_plan *plan,
@@ -348,7 +366,7 @@ static int apply_hooks(struct enforcer *enforcer, const struct enforcer_plan *pl
 	return err;
 }
 
-static const struct enforcer_plan nothing;
+static struct enforcer_plan nothing;
 
 static bool same_policy(const struct enforcer_policy *a, const struct enforcer_policy *b)
 {
@@ -378,27 +396,29 @@ static bool is_live(const struct enforcer *enforcer, const struct enforcer_plan 
 	return true;
 }
 
-int enforcer_apply(struct enforcer *enforcer, const struct enforcer_plan *plan,
+int enforcer_apply(struct enforcer *enforcer, struct enforcer_plan *plan,
 		   char why[ENFORCER_WHY_BYTES], struct place *at)
 {
 	char back[ENFORCER_WHY_BYTES];
 	struct place nowhere;
+	bool there;
 	int err;
 
 	*why = '\0';
 	*at = (struct place){};
 	if (plan != enforcer->live && is_live(enforcer, plan))
 		return 0;
-	err = apply_guard(enforcer, plan, why, at);
+	err = apply_guard(enforcer, plan, why, at, &there);
 	if (err)
 		return err;
+	plan_rely(plan, there);
 	spare_tell(enforcer->hooks, enforcer->guard);
 	err = apply_hooks(enforcer, plan, why, at);
 	if (!err) /* the first set has brought the map along */
 		spare_tell(enforcer->hooks, enforcer->guard);
 	if (!err || !enforcer->live)
 		return err;
-	if (apply_guard(enforcer, enforcer->live, back, &nowhere) < 0)
+	if (apply_guard(enforcer, enforcer->live, back, &nowhere, &there) < 0)
 		log_error("the guard could not be given its old rules back: %s", back);
 	return err;
 }
@@ -597,23 +617,36 @@ int enforcer_counters(struct enforcer *enforcer, const char *name, struct hooks_
 	return 0;
 }
 
+/* Tells the guard its rules anew; where that changes who serves what, the programs follow. */
+static void renew_guard(struct enforcer *enforcer)
+{
+	char why[ENFORCER_WHY_BYTES] = "";
+	struct place at;
+	bool there;
+	int err = apply_guard(enforcer, enforcer->live, why, &at, &there);
+
+	if (err)
+		log_error("%s", why);
+	if (plan_rely(enforcer->live, there) && apply_hooks(enforcer, enforcer->live, why, &at) < 0)
+		log_error("%s", why);
+}
+
 /* A guard that went away comes back with the rules it keeps itself; ours are said again after. */
 static void watch_guard(struct enforcer *enforcer)
 {
 	bool there = guard_client_connected(enforcer->guard);
-	char why[ENFORCER_WHY_BYTES] = "";
-	struct place at;
+	bool wanted = enforcer_wants_guard(enforcer);
 
 	if (there && !enforcer->guard_was_there) {
 		spare_tell(enforcer->hooks, enforcer->guard);
-		if (enforcer_wants_guard(enforcer) &&
-		    apply_guard(enforcer, enforcer->live, why, &at) < 0)
-			log_error("%s", why);
+		if (wanted)
+			renew_guard(enforcer);
 	}
-	if (!there && enforcer_wants_guard(enforcer) && enforcer->ticks % GUARD_RETRY_S == 0) {
+	enforcer->absent_s = there ? 0 : enforcer->absent_s + 1;
+	/* A moment for one that hands over to its successor. */
+	if (wanted && enforcer->absent_s % GUARD_RETRY_S == GUARD_PATIENCE_S) {
 		log_error("chasqui-guard is gone; it is started again");
-		if (apply_guard(enforcer, enforcer->live, why, &at) < 0)
-			log_error("%s", why);
+		renew_guard(enforcer);
 		there = guard_client_connected(enforcer->guard);
 	}
 	enforcer->guard_was_there = there;

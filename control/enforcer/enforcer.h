@@ -40,8 +40,10 @@ void enforcer_close(struct enforcer *enforcer); /* NULL is fine; nothing is deta
 /* Who serves one call of a hook. */
 struct enforcer_call {
 	const struct tracing_hook *hook;
-	size_t hook_number, call; /* in the policy; in the hook */
-	enum hooks_back_end back_end;
+	size_t hook_number, call;     /* in the policy; in the hook */
+	enum hooks_back_end best;     /* of the BPF programs: what serves it without the guard */
+	enum hooks_back_end behind;   /* the guard; NONE: it stands alone */
+	enum hooks_back_end back_end; /* the program that serves it now */
 	bool guard;
 	bool missing; /* the kernel has no such function, and the policy says that this may be */
 };
@@ -64,8 +66,11 @@ int enforcer_plan(struct enforcer *enforcer, const struct tracing_policy *polici
 		  char why[ENFORCER_WHY_BYTES], struct place *at, struct enforcer_plan **ret);
 void enforcer_plan_free(struct enforcer_plan *plan); /* NULL is fine */
 
-/* On an error nothing has changed, and `why` says more. */
-int enforcer_apply(struct enforcer *enforcer, const struct enforcer_plan *plan,
+/*
+ * On an error nothing has changed, and `why` says more. In the plan is said who serves each call
+ * then: where the guard cannot be had, BPF programs alone.
+ */
+int enforcer_apply(struct enforcer *enforcer, struct enforcer_plan *plan,
 		   char why[ENFORCER_WHY_BYTES], struct place *at);
 
 /* What was applied is live from now on; takes the plan. */
@@ -111,6 +116,10 @@ void enforcer_tick(struct enforcer *enforcer);
 struct hooks *enforcer_hooks(struct enforcer *enforcer, const char **why);
 struct guard_client *enforcer_guard(struct enforcer *enforcer); /* never NULL */
 bool enforcer_wants_guard(const struct enforcer *enforcer);
+
+/* Does the guard serve the call at this moment? Not when BPF programs do in its stead. */
+bool enforcer_guards(const struct enforcer *enforcer, const struct enforcer_policy *policy,
+		     const struct enforcer_call *call);
 
 /* The name of a call for people: "security_file_open", "raw_syscalls/sys_enter", "/bin/x:main". */
 const char *enforcer_call_name(const struct enforcer_call *call, char *text, size_t size);

@@ -12,10 +12,18 @@ static const char limits_access[] =
 	"a descriptor or mapping from before the policy; truncate(2) on file systems without FAN_PRE_ACCESS (tmpfs, overlayfs, all before Linux 6.14); refused already when it is opened";
 static const char limits_open[] = "a descriptor or mapping from before the policy";
 static const char limits_exec[] = "a program that runs already";
+
+/* What it does not see of it, where nothing is refused. */
+static const char unseen_access[] =
+	"only watched; not seen: a descriptor from before the policy; writing where there is no FAN_PRE_ACCESS (tmpfs, overlayfs, all before Linux 6.14)";
+static const char unseen_open[] = "only watched";
+static const char unseen_exec[] = "only watched";
+static const char unseen_covered[] = "";
+
 static const char limits_covered[] =
 	"by itself nothing: the file cannot be opened; its directory entry can be renamed, linked and removed, the file stays guarded under each name";
 
-#define X(name, index, stage) {name, index, #stage, limits_##stage},
+#define X(name, index, stage) {name, index, #stage, limits_##stage, unseen_##stage},
 static const struct guard_call known[] = {CHQ_GUARD_CALLS(X)};
 #undef X
 
@@ -131,6 +139,13 @@ static const char *selector_refusal(const struct tracing_selector *selector, int
 	return why;
 }
 
+bool guard_tells(const struct tracing_policy *policy, size_t hook, size_t call)
+{
+	const struct guard_call *own = guard_call(&policy->hooks[hook], call);
+
+	return own && strcmp(own->stage, "covered") != 0;
+}
+
 static bool is_access_or_open(const struct guard_call *call)
 {
 	return call && (!strcmp(call->stage, "access") || !strcmp(call->stage, "open"));
@@ -180,9 +195,11 @@ int guard_can(const struct tracing_policy *policy, size_t hook, size_t call,
 	return -EOPNOTSUPP;
 }
 
-const char *guard_limits(const struct tracing_policy *policy, size_t hook, size_t call)
+const char *guard_limits(const struct tracing_policy *policy, size_t hook, size_t call, bool told)
 {
 	const struct guard_call *own = guard_call(&policy->hooks[hook], call);
 
-	return own ? own->limits : "";
+	if (!own)
+		return "";
+	return told ? own->unseen : own->limits;
 }

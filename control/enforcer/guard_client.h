@@ -27,8 +27,17 @@ struct guard_client;
 int guard_can(const struct tracing_policy *policy, size_t hook, size_t call,
 	      char why[GUARD_WHY_BYTES]);
 
-/* What the guard cannot stop of a call that it serves, in words for status. Never NULL. */
-const char *guard_limits(const struct tracing_policy *policy, size_t hook, size_t call);
+/*
+ * Of a call that guard_can(): is each of the kernel's told by itself, so that nothing else needs to
+ * watch? Not those that the guard only keeps from happening.
+ */
+bool guard_tells(const struct tracing_policy *policy, size_t hook, size_t call);
+
+/*
+ * What the guard cannot stop of a call that it serves, in words for status; `told`: what it does
+ * not see of one that is only watched. Never NULL.
+ */
+const char *guard_limits(const struct tracing_policy *policy, size_t hook, size_t call, bool told);
 
 /*
  * Starts the program unless a guard answers already on RUN-DIRECTORY/guard.sock, and waits until

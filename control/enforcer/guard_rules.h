@@ -18,6 +18,7 @@ struct guard_call {
 	unsigned path_index; /* which of the function's parameters is the file */
 	const char *stage;
 	const char *limits; /* what cannot be stopped */
+	const char *unseen; /* what is not told in monitor mode */
 };
 
 const struct guard_call *guard_call(const struct tracing_hook *hook, size_t call);

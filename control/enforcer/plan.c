@@ -59,8 +59,8 @@ bool plan_needs_guard(const struct enforcer_call *call)
 {
 	if (!call->guard)
 		return false;
-	return call->back_end == HOOKS_NONE ||
-	       (any(call->hook, denies) && !hooks_back_end_denies(call->back_end));
+	return call->best == HOOKS_NONE ||
+	       (any(call->hook, denies) && !hooks_back_end_denies(call->best));
 }
 
 /* -EOPNOTSUPP with both answers: nothing here can do what the hook asks for. */
@@ -81,29 +81,42 @@ static int choose_bpf(struct hooks *hooks, const char *no_hooks,
 {
 	int err = -EOPNOTSUPP;
 
-	call->back_end = HOOKS_NONE;
+	call->best = HOOKS_NONE;
 	if (hooks)
-		err = hooks_choose(hooks, policy, call->hook, call->call, why, &call->back_end);
+		err = hooks_choose(hooks, policy, call->hook, call->call, why, &call->best);
 	else
 		snprintf(why, HOOKS_WHY_BYTES, "%s", no_hooks);
 	if (err)
-		call->back_end = HOOKS_NONE;
+		call->best = HOOKS_NONE;
 	return err;
 }
 
 /*
- * Behind the guard stands a net that is cheap for everybody else: a look at each read of the page
- * cache is felt by reads of disks alone, one at each system call by all. In monitor mode the guard
- * is silent, and what tells must see all reads.
+ * Only watched, by what every system call of the machine would pay for, or by nothing but the
+ * guard: it is asked about this file alone, and tells of it by itself.
  */
-static void choose_net(struct hooks *hooks, const struct enforcer_wish *wish,
-		       struct enforcer_call *call)
+static bool is_told_by_guard(const struct enforcer_wish *wish, const struct enforcer_call *call)
+{
+	bool dear = call->best == HOOKS_SYSCALL || call->best == HOOKS_RAW_TRACEPOINT;
+
+	return (dear || call->best == HOOKS_NONE) &&
+	       guard_tells(wish->policy, call->hook_number, call->call) &&
+	       (wish->mode == TRACING_MONITOR || !any(call->hook, enforces));
+}
+
+/*
+ * Behind a guard that enforces stands a net that is cheap for everybody else: a look at each read
+ * of the page cache is felt by reads of disks alone, one at each system call by all.
+ */
+static enum hooks_back_end choose_net(struct hooks *hooks, const struct enforcer_wish *wish,
+				      const struct enforcer_call *call)
 {
 	char why[HOOKS_WHY_BYTES];
 
-	if (call->guard && wish->mode == TRACING_ENFORCE && call->back_end == HOOKS_SYSCALL &&
+	if (wish->mode == TRACING_ENFORCE && call->best == HOOKS_SYSCALL &&
 	    hooks_can(hooks, call->hook, call->call, HOOKS_FILEMAP, why) == 0)
-		call->back_end = HOOKS_FILEMAP;
+		return HOOKS_FILEMAP;
+	return call->best;
 }
 
 /* Override needs somebody who can deny. */
@@ -112,11 +125,11 @@ static int check_denial(const struct tracing_policy *policy, const struct enforc
 {
 	char words[HOOKS_WHY_BYTES];
 
-	if (!any(call->hook, denies) || call->guard || hooks_back_end_denies(call->back_end))
+	if (!any(call->hook, denies) || call->guard || hooks_back_end_denies(call->best))
 		return 0;
 	snprintf(words, sizeof(words),
 		 "Override needs lsm, fmod_ret or fanotify, and only %s works here",
-		 hooks_back_end_word(call->back_end));
+		 hooks_back_end_word(call->best));
 	return refuse(policy, call, words, guard, why);
 }
 
@@ -126,35 +139,96 @@ static int check_denial(const struct tracing_policy *policy, const struct enforc
  */
 static bool wants_guard(const struct enforcer_call *call)
 {
-	return any(call->hook, call->back_end == HOOKS_LSM ? denies : enforces);
+	return any(call->hook, call->best == HOOKS_LSM ? denies : enforces);
 }
 
-/* What is only watched the guard serves when no BPF program can. */
 int plan_call(struct hooks *hooks, const char *no_hooks, const struct enforcer_wish *wish,
 	      struct enforcer_call *call, char why[ENFORCER_WHY_BYTES])
 {
 	char bpf[HOOKS_WHY_BYTES] = "", guard[GUARD_WHY_BYTES] = "";
 	int err = choose_bpf(hooks, no_hooks, wish->policy, call, bpf);
 	bool can = guard_can(wish->policy, call->hook_number, call->call, guard) == 0;
+	bool told = can && is_told_by_guard(wish, call);
 
-	call->guard = can && (err || wants_guard(call));
-	choose_net(hooks, wish, call);
+	call->guard = can && (err || told || wants_guard(call));
+	call->behind = told ? HOOKS_NONE : choose_net(hooks, wish, call);
+	call->back_end = call->guard ? call->behind : call->best;
 	if (!err || call->guard)
 		return check_denial(wish->policy, call, guard, why);
 	call->missing = err == -ENOENT && call->hook->may_be_missing;
 	return call->missing ? 0 : refuse(wish->policy, call, bpf, guard, why);
 }
 
-bool plan_guard_enabled(const struct enforcer_policy *policy)
+bool plan_stands_alone(const struct enforcer_call *call)
 {
-	if (!policy->wish.enabled)
-		return false;
+	return call->guard && call->behind == HOOKS_NONE;
+}
+
+/* Is it the guard that speaks, of some call at least? */
+static bool guard_speaks(const struct enforcer_policy *policy)
+{
 	if (policy->wish.mode == TRACING_ENFORCE)
 		return true;
 	for (size_t i = 0; i < policy->n_calls; i++)
-		if (policy->calls[i].guard && policy->calls[i].back_end == HOOKS_NONE)
+		if (plan_stands_alone(&policy->calls[i]))
 			return true;
 	return false;
+}
+
+bool plan_guard_enabled(const struct enforcer_policy *policy)
+{
+	return policy->wish.enabled && guard_speaks(policy);
+}
+
+bool plan_guard_acts(const struct enforcer_policy *policy, const struct enforcer_call *call)
+{
+	return call->guard && (policy->wish.mode == TRACING_ENFORCE || plan_stands_alone(call));
+}
+
+bool plan_guard_serves(const struct enforcer_policy *policy, const struct enforcer_call *call)
+{
+	return plan_guard_acts(policy, call) || (call->guard && !guard_speaks(policy));
+}
+
+static bool set_back_end(struct enforcer_policy *policy, size_t i, enum hooks_back_end back_end)
+{
+	struct enforcer_call *call = &policy->calls[i];
+	bool changed = call->back_end != back_end;
+
+	call->back_end = back_end;
+	policy->back_ends[call->hook_number][call->call] = back_end;
+	return changed;
+}
+
+bool plan_rely(struct enforcer_plan *plan, bool guard_is_there)
+{
+	bool changed = false;
+
+	for (size_t p = 0; p < plan->count; p++)
+		for (size_t c = 0; c < plan->policies[p].n_calls; c++) {
+			const struct enforcer_call *call = &plan->policies[p].calls[c];
+			bool guarded = call->guard && guard_is_there;
+
+			changed |= set_back_end(&plan->policies[p], c,
+						guarded ? call->behind : call->best);
+		}
+	return changed;
+}
+
+bool plan_relieve(struct enforcer_plan *plan)
+{
+	bool changed = false;
+
+	for (size_t p = 0; p < plan->count; p++)
+		for (size_t c = 0; c < plan->policies[p].n_calls; c++) {
+			struct enforcer_call *call = &plan->policies[p].calls[c];
+
+			if (!plan_stands_alone(call) || call->best == HOOKS_NONE)
+				continue;
+			call->guard = false;
+			changed = true;
+		}
+	return changed;
 }
 
 static void policy_free(struct enforcer_policy *policy)

@@ -22,7 +22,25 @@ int plan_call(struct hooks *hooks, const char *no_hooks, const struct enforcer_w
 /* Must the guard be there for this call to be what the policy says? */
 bool plan_needs_guard(const struct enforcer_call *call);
 
+/* Does the guard serve it with no BPF program behind? */
+bool plan_stands_alone(const struct enforcer_call *call);
+
 /* The wish that the guard gets: it is silent where BPF watches as well. */
 bool plan_guard_enabled(const struct enforcer_policy *policy);
+
+/* Does the guard act on the call, or tell of it? */
+bool plan_guard_acts(const struct enforcer_policy *policy, const struct enforcer_call *call);
+
+/*
+ * Does the guard get the call's rule? Of a policy that is silent too, so that its marks stand; not
+ * where both would tell of it.
+ */
+bool plan_guard_serves(const struct enforcer_policy *policy, const struct enforcer_call *call);
+
+/* Says of each call which program serves it, with the guard or without. True: some changed. */
+bool plan_rely(struct enforcer_plan *plan, bool guard_is_there);
+
+/* Takes from the guard what BPF programs can tell as well. False: there is nothing of the kind. */
+bool plan_relieve(struct enforcer_plan *plan);
 
 #endif

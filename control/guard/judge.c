@@ -156,6 +156,17 @@ static bool enforce(const struct tracing_action *action, bool spared, struct ans
 	}
 }
 
+/* What would have been done is told and counted. */
+static void watch(struct policy *policy, const struct selector *selector, bool spared,
+		  enum tracing_action_kind *last)
+{
+	for (size_t i = 0; i < selector->n_actions; i++)
+		if (tracing_enforces(selector->actions[i].kind))
+			*last = selector->actions[i].kind;
+	if (enforces(selector))
+		*(spared ? &policy->counted.spared : &policy->counted.monitored) += 1;
+}
+
 /* Runs the actions of the selector that matched. *last: the last one that was done. */
 static bool act(struct policy *policy, const struct selector *selector,
 		const struct question *question, enum tracing_action_kind *last, struct answer *ret)
@@ -163,7 +174,7 @@ static bool act(struct policy *policy, const struct selector *selector,
 	bool spared = question->spared && !names_it(selector), done = false;
 
 	if (policy->mode == TRACING_MONITOR) {
-		policy->counted.monitored += enforces(selector);
+		watch(policy, selector, spared, last);
 		return false;
 	}
 	for (size_t i = 0; i < selector->n_actions; i++)
@@ -195,6 +206,11 @@ static bool is_told(struct policy *policy, const struct selector *selector,
 	return true;
 }
 
+static bool refuses(const struct policy *policy, const struct selector *selector)
+{
+	return enforces(selector) && policy->mode == TRACING_ENFORCE;
+}
+
 static bool is_asked(const struct policy *policy, const struct hook *hook,
 		     const struct selector *selector, enum stage stage)
 {
@@ -202,8 +218,13 @@ static bool is_asked(const struct policy *policy, const struct hook *hook,
 		return true;
 	/* What may not be read may not be opened either: opening can truncate, and what a
 	 * descriptor is used for later is not always asked. */
-	return hook->stage == STAGE_ACCESS && stage == STAGE_OPEN && enforces(selector) &&
-	       policy->mode == TRACING_ENFORCE;
+	return hook->stage == STAGE_ACCESS && stage == STAGE_OPEN && refuses(policy, selector);
+}
+
+/* The kernel asks before a file is mapped or cut, too: the function is not called then. */
+static bool is_beside(const struct hook *hook, const struct question *question)
+{
+	return hook->stage == STAGE_ACCESS && process_maps(question->process);
 }
 
 static void judge_hook(struct policy *policy, const struct hook *hook,
@@ -216,7 +237,8 @@ static void judge_hook(struct policy *policy, const struct hook *hook,
 
 		if (!selector_holds(selector, question))
 			continue;
-		if (!is_asked(policy, hook, selector, question->stage))
+		if (!is_asked(policy, hook, selector, question->stage) ||
+		    (!refuses(policy, selector) && is_beside(hook, question)))
 			return;
 		policy->counted.hits++;
 		act(policy, selector, question, &last, ret);

@@ -26,7 +26,7 @@ struct answer {
 	unsigned signal; /* besides; 0: none */
 };
 
-/* A hook was hit: tell. `action` is the last one that was done. */
+/* A hook was hit: tell. `action` is the last one that was done, or would have been. */
 typedef void judge_told_fn(void *context, struct policy *policy, const struct hook *hook,
 			   enum tracing_action_kind action);
 

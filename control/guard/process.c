@@ -117,16 +117,36 @@ uint64_t process_capabilities(pid_t pid, enum tracing_capability_set set)
 	return line ? strtoull(line + strlen(lines[set]), NULL, 16) : 0;
 }
 
-bool process_writes(pid_t pid)
+/* The system call that its first thread waits in, with three arguments; -1: unknown. */
+static long call_of(pid_t pid, unsigned long args[3])
 {
 	char text[256];
 	long call;
-	unsigned long args[3];
 
 	read_proc(pid, "syscall", text, sizeof(text));
-	if (sscanf(text, "%ld %lx %lx %lx", &call, &args[0], &args[1], &args[2]) != 4)
+	return sscanf(text, "%ld %lx %lx %lx", &call, &args[0], &args[1], &args[2]) == 4 ? call
+											 : -1;
+}
+
+bool process_maps(const struct process *process)
+{
+	unsigned long args[3];
+
+	switch (process->pid > 0 ? call_of(process->pid, args) : -1) {
+	case SYS_mmap:
+	case SYS_truncate:
+	case SYS_ftruncate:
+		return true;
+	default:
 		return false;
-	switch (call) {
+	}
+}
+
+bool process_writes(pid_t pid)
+{
+	unsigned long args[3];
+
+	switch (call_of(pid, args)) {
 #ifdef SYS_open
 	case SYS_open:
 		return (args[1] & O_ACCMODE) == O_WRONLY;

@@ -35,6 +35,9 @@ uint64_t process_namespace(pid_t pid, enum tracing_namespace kind);
 /* The capability set; 0 when it cannot be told. */
 uint64_t process_capabilities(pid_t pid, enum tracing_capability_set set);
 
+/* Does its system call map a file into memory, or cut it? Told as below, and no where unknown. */
+bool process_maps(const struct process *process);
+
 /*
  * Does its system call write, as /proc/PID/syscall tells it? For what events say only: of a
  * process with several threads, or of io_uring, it is unknown and no.

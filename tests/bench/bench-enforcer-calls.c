@@ -43,6 +43,7 @@ struct way {
 	char name[64];
 	const struct config *config; /* NULL: no policy */
 	enum hooks_back_end back_end;
+	enum tracing_mode mode;
 	bool empty, guarded; /* a program that does nothing; the guard stands beside the back end */
 	double cost_ns[ROUNDS_MOST][COSTS];
 };
@@ -180,7 +181,7 @@ static void apply_hooks(struct bench *bench, const struct way *way)
 	for (size_t i = 0; i < count; i++)
 		policies[i] = (struct hooks_policy){.policy = &way->config->tracing[i],
 						    .enabled = true,
-						    .mode = TRACING_ENFORCE,
+						    .mode = way->mode,
 						    .back_ends = back_ends};
 	if (hooks_apply(bench->hooks, policies, count, why, NULL) < 0)
 		die(way->name, why);
@@ -196,7 +197,7 @@ static void apply_guard(struct bench *bench, const struct way *way)
 		wishes[i] = (struct enforcer_wish){.policy = &way->config->tracing[i],
 						   .id = i + 1,
 						   .enabled = true,
-						   .mode = TRACING_ENFORCE};
+						   .mode = way->mode};
 	if (guard_client_apply(bench->guard, wishes, count, NULL, NULL, why, NULL) < 0)
 		die(way->name, *why ? why : "the guard does not answer");
 }
@@ -259,6 +260,7 @@ static void add_guard(struct bench *bench)
 	const struct tracing_hook *hook = &bench->one->tracing[0].hooks[0];
 
 	add_way(bench, "fanotify", "inca", bench->one, GUARD);
+	add_way(bench, "fanotify", "inca, monitor", bench->one, GUARD)->mode = TRACING_MONITOR;
 	add_way(bench, "fanotify", "100 policies", bench->many, GUARD);
 	if (hooks_can(bench->hooks, hook, 0, HOOKS_FILEMAP, NULL) == 0)
 		add_way(bench, "fanotify + filemap", "inca", bench->one, HOOKS_FILEMAP)->guarded =

@@ -236,7 +236,7 @@ syscalls() {
      {index: 1, operator: SPort, values: [\"7000:8000\"]}, {index: 1, operator: Family, values: [AF_INET]}], $ours}]}"
 	during "head -c 5 $box/alpha.txt >/dev/null; head $box/nothing.here; printf look-here >$box/out
 		(echo >/dev/tcp/127.0.0.1/7777); (echo >/dev/tcp/127.0.0.1/9999); (echo >/dev/tcp/127.1.1.1/7001)"
-	ok "$by: a string of the caller's"      tells "opens sys_openat POST -100 \"$box/alpha.txt\" = 3"
+	ok "$by: a string of the caller's"      tells "opens sys_openat POST -100 \"$box/alpha.txt\" = [0-9]"
 	ok "$by: an errno that it returned"     tells "opens sys_openat POST -100 \"$box/nothing.here\" = -2"
 	ok "$by: matchReturnArgs"               times 1 "fails .*nothing.here.* = -2"
 	ok "$by: matchReturnArgs, no other"     times 1 "fails .*"
