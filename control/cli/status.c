@@ -227,7 +227,10 @@ static int print_enforcer(const json_t *status)
 		       (long long)number_at(guard, "pid"), (long long)number_at(guard, "files"),
 		       (long long)number_at(guard, "asked"), (long long)number_at(guard, "denied"),
 		       (long long)number_at(guard, "killed"));
-	else if (true_at(guard, "wanted"))
+	if (true_at(guard, "connected") && true_at(guard, "netAttached"))
+		printf("what waits behind it is attached: %lld descriptors are from before the policies\n",
+		       (long long)number_at(guard, "held"));
+	if (!true_at(guard, "connected") && true_at(guard, "wanted"))
 		printf("file guard: NOT RUNNING; what its hooks guard is protected by killing alone\n");
 	return err;
 }

@@ -30,6 +30,19 @@ static bool has(const json_t *list, const json_t *wanted)
 	return false;
 }
 
+/* The same of one hook, with what waits behind the guard. */
+static json_t *all_of(const json_t *hook)
+{
+	const char *behind = json_string_value(json_object_get(hook, "behind"));
+	json_t *ends = joined(json_object_get(hook, "backEnds")), *both;
+
+	if (!behind || !*behind)
+		return ends;
+	both = json_sprintf("%s (%s waits)", json_string_value(ends), behind);
+	json_decref(ends);
+	return both;
+}
+
 /* The back ends of all hooks of a policy, each once. */
 static json_t *all_back_ends(const json_t *policy)
 {
@@ -120,7 +133,7 @@ int tracing_print_hooks(const json_t *policies)
 					strcmp(json_string_value(off), "disabled") == 0
 						? off
 						: json_object_get(policy, "mode"));
-			json_object_set_new(row, "ends", joined(json_object_get(hook, "backEnds")));
+			json_object_set_new(row, "ends", all_of(hook));
 			json_array_append_new(rows, row);
 		}
 	}

@@ -93,7 +93,7 @@ static void on_guard(evutil_socket_t fd, short what, void *data)
 
 	(void)fd;
 	(void)what;
-	guard_client_read(enforcer_guard(daemon->enforcer));
+	enforcer_hear_guard(daemon->enforcer);
 }
 
 static int read_record(void *data, const void *record, size_t bytes, struct hook_event *ret)
@@ -170,9 +170,15 @@ static json_t *back_ends_of(const struct enforcer_call *call, bool guarded)
 
 	if (guarded)
 		json_array_append_new(list, json_string("fanotify"));
-	if (call->back_end != HOOKS_NONE)
+	if (call->back_end != HOOKS_NONE && !call->waits)
 		json_array_append_new(list, json_string(hooks_back_end_word(call->back_end)));
 	return list;
+}
+
+/* What waits behind the guard. */
+static json_t *ready_of(const struct enforcer_call *call)
+{
+	return json_string(call->waits ? hooks_back_end_word(call->back_end) : "");
 }
 
 /* What the stronger of the two cannot stop: the other stands behind it. */
@@ -196,9 +202,10 @@ static json_t *call_as_json(struct daemon *daemon, const struct enforcer_policy 
 	bool guarded = enforcer_guards(daemon->enforcer, policy, call);
 	char name[160];
 
-	return json_pack("{s:s, s:s, s:o, s:b, s:s}", "kind", tracing_hook_word(call->hook->kind),
-			 "call", enforcer_call_name(call, name, sizeof(name)), "backEnds",
-			 back_ends_of(call, guarded), "denies",
+	return json_pack("{s:s, s:s, s:o, s:o, s:b, s:s}", "kind",
+			 tracing_hook_word(call->hook->kind), "call",
+			 enforcer_call_name(call, name, sizeof(name)), "backEnds",
+			 back_ends_of(call, guarded), "behind", ready_of(call), "denies",
 			 guarded || hooks_back_end_denies(call->back_end), "cannotStop",
 			 limits_of(policy, call, guarded));
 }
@@ -252,14 +259,16 @@ static json_t *guard_as_json(struct daemon *daemon)
 	struct guard_status status = {};
 
 	guard_client_status(enforcer_guard(daemon->enforcer), &status);
-	return json_pack("{s:b, s:b, s:i, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}",
-			 "wanted", enforcer_wants_guard(daemon->enforcer), "connected",
-			 status.connected, "pid", status.pid, "preAccess", status.pre_access,
-			 "marks", (json_int_t)status.marks, "directories",
-			 (json_int_t)status.directories, "files", (json_int_t)status.files,
-			 "missing", (json_int_t)status.missing, "asked", (json_int_t)status.asked,
-			 "denied", (json_int_t)status.denied, "killed", (json_int_t)status.killed,
-			 "lost", (json_int_t)status.lost, "version", status.version);
+	return json_pack(
+		"{s:b, s:b, s:b, s:i, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}",
+		"wanted", enforcer_wants_guard(daemon->enforcer), "netAttached",
+		enforcer_net_is_attached(daemon->enforcer), "connected", status.connected, "pid",
+		status.pid, "preAccess", status.pre_access, "marks", (json_int_t)status.marks,
+		"directories", (json_int_t)status.directories, "files", (json_int_t)status.files,
+		"held", (json_int_t)status.held, "missing", (json_int_t)status.missing, "asked",
+		(json_int_t)status.asked, "denied", (json_int_t)status.denied, "killed",
+		(json_int_t)status.killed, "lost", (json_int_t)status.lost, "version",
+		status.version);
 }
 
 /* Each is tried at the first question, which takes a moment. */

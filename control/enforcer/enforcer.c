@@ -11,8 +11,9 @@
 #include "enforcer/spare.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/standby.h"
 
-enum { GUARD_RETRY_S = 10, GUARD_PATIENCE_S = 2, SPARE_EVERY_S = 5 };
+enum { GUARD_RETRY_S = 10, GUARD_PATIENCE_S = 2, SPARE_EVERY_S = 5, NET_SETTLES_S = 3 };
 
 struct enforcer {
 	struct enforcer_options options;
@@ -23,7 +24,7 @@ struct enforcer {
 	struct enforcer_override *overrides;
 	size_t n_overrides;
 	uint32_t last_id;
-	unsigned ticks, absent_s;
+	unsigned ticks, absent_s, net_settles_s;
 	bool guard_was_there;
 };
 
@@ -68,10 +69,31 @@ void enforcer_spare(const struct enforcer_options *options)
 	hooks_close(hooks);
 }
 
+/* It is wanted when somebody is missing who would otherwise see to it. */
+static void spread_net(struct enforcer *enforcer, bool wanted)
+{
+	int err = enforcer->hooks ? hooks_stand_by(enforcer->hooks, wanted) : 0;
+
+	if (err)
+		log_error("the programs behind chasqui-guard cannot be %s: %s",
+			  wanted ? "attached" : "taken off", strerror(-err));
+}
+
+bool enforcer_net_is_attached(const struct enforcer *enforcer)
+{
+	char directory[PATH_MAX] = "";
+
+	if (enforcer->hooks)
+		hooks_set_directory(enforcer->hooks, directory);
+	return *directory && standby_is_attached(directory);
+}
+
 void enforcer_close(struct enforcer *enforcer)
 {
 	if (!enforcer)
 		return;
+	if (enforcer->live)
+		spread_net(enforcer, true);
 	enforcer_plan_free(enforcer->live);
 	for (size_t i = 0; i < enforcer->n_overrides; i++)
 		free(enforcer->overrides[i].name);
@@ -178,13 +200,15 @@ static int make_room(const struct tracing_policy *policy, struct enforcer_policy
 		calls += plan_calls(&policy->hooks[h]);
 	ret->calls = calloc(calls + 1, sizeof(*ret->calls));
 	ret->back_ends = calloc(policy->n_hooks + 1, sizeof(*ret->back_ends));
-	if (!ret->calls || !ret->back_ends)
+	ret->waits = calloc(policy->n_hooks + 1, sizeof(*ret->waits));
+	if (!ret->calls || !ret->back_ends || !ret->waits)
 		return -ENOMEM;
 	ret->n_hooks = policy->n_hooks;
 	for (size_t h = 0; h < policy->n_hooks; h++) {
 		ret->back_ends[h] =
 			calloc(plan_calls(&policy->hooks[h]) + 1, sizeof(**ret->back_ends));
-		if (!ret->back_ends[h])
+		ret->waits[h] = calloc(plan_calls(&policy->hooks[h]) + 1, sizeof(**ret->waits));
+		if (!ret->back_ends[h] || !ret->waits[h])
 			return -ENOMEM;
 	}
 	return 0;
@@ -211,7 +235,6 @@ static int plan_policy(struct enforcer *enforcer, struct enforcer_plan *plan,
 				.hook = &policy->hooks[h], .hook_number = h, .call = c};
 			*at = place_of(call);
 			err = plan_call(enforcer->hooks, enforcer->no_hooks, &ret->wish, call, why);
-			ret->back_ends[h][c] = call->back_end;
 			plan->guard = plan->guard || call->guard;
 			plan->guard_must = plan->guard_must || plan_needs_guard(call);
 		}
@@ -240,6 +263,7 @@ int enforcer_plan(struct enforcer *enforcer, const struct tracing_policy *polici
 		enforcer_plan_free(plan);
 		return err;
 	}
+	plan_rely(plan, true);
 	*ret = plan;
 	return 0;
 }
@@ -345,7 +369,7 @@ static int apply_hooks(struct enforcer *enforcer, const struct enforcer_plan *pl
 		       char why[ENFORCER_WHY_BYTES], struct place *at)
 {
 	cleanup_free struct hooks_policy *policies = calloc(plan->count + 1, sizeof(*policies));
-	char words[HOOKS_WHY_BYTES] = "";
+	char words[HOOKS_WHY_BYTES] = "", directory[PATH_MAX];
 	int err;
 
 	if (!policies)
@@ -359,11 +383,19 @@ static int apply_hooks(struct enforcer *enforcer, const struct enforcer_plan *pl
 			.mode = plan->policies[i].wish.mode,
 			.back_ends =
 				(const enum hooks_back_end *const *)plan->policies[i].back_ends,
+			.waits = (const bool *const *)plan->policies[i].waits,
 		};
 	err = hooks_apply(enforcer->hooks, policies, plan->count, words, at);
-	if (err)
+	if (err) {
 		snprintf(why, ENFORCER_WHY_BYTES, "%s", *words ? words : strerror(-err));
-	return err;
+		return err;
+	}
+	hooks_set_directory(enforcer->hooks, directory);
+	guard_client_net(enforcer->guard, directory);
+	/* Until it is known that nobody needs it. */
+	spread_net(enforcer, true);
+	enforcer->net_settles_s = NET_SETTLES_S;
+	return 0;
 }
 
 static struct enforcer_plan nothing;
@@ -376,6 +408,7 @@ static bool same_policy(const struct enforcer_policy *a, const struct enforcer_p
 		return false;
 	for (size_t i = 0; i < a->n_calls; i++)
 		if (a->calls[i].back_end != b->calls[i].back_end ||
+		    a->calls[i].waits != b->calls[i].waits ||
 		    a->calls[i].guard != b->calls[i].guard)
 			return false;
 	return true;
@@ -652,10 +685,35 @@ static void watch_guard(struct enforcer *enforcer)
 	enforcer->guard_was_there = there;
 }
 
+/*
+ * Also for descriptors from before their marks, of which the guard is not asked; what it says of
+ * them is some seconds old.
+ */
+static void watch_net(struct enforcer *enforcer)
+{
+	struct guard_status status;
+
+	guard_client_status(enforcer->guard, &status);
+	if (enforcer->net_settles_s)
+		enforcer->net_settles_s--;
+	spread_net(enforcer, !status.connected || status.held || enforcer->net_settles_s);
+}
+
+void enforcer_hear_guard(struct enforcer *enforcer)
+{
+	bool before = guard_client_connected(enforcer->guard);
+
+	guard_client_read(enforcer->guard);
+	if (before && !guard_client_connected(enforcer->guard))
+		spread_net(enforcer, true);
+}
+
 void enforcer_tick(struct enforcer *enforcer)
 {
 	guard_client_work(enforcer->guard);
 	watch_guard(enforcer);
+	if (enforcer_wants_guard(enforcer))
+		watch_net(enforcer);
 	if (enforcer_count(enforcer) && enforcer->ticks % SPARE_EVERY_S == 0)
 		spare_tell(enforcer->hooks, enforcer->guard);
 	enforcer->ticks++;

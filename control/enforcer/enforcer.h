@@ -35,7 +35,8 @@ int enforcer_open(const struct enforcer_options *options, struct enforcer **ret)
  */
 void enforcer_spare(const struct enforcer_options *options);
 
-void enforcer_close(struct enforcer *enforcer); /* NULL is fine; nothing is detached */
+/* NULL is fine. Nothing is detached: what waits behind the guard is attached before we go. */
+void enforcer_close(struct enforcer *enforcer);
 
 /* Who serves one call of a hook. */
 struct enforcer_call {
@@ -45,6 +46,7 @@ struct enforcer_call {
 	enum hooks_back_end behind;   /* the guard; NONE: it stands alone */
 	enum hooks_back_end back_end; /* the program that serves it now */
 	bool guard;
+	bool waits;   /* behind the guard, that is not attached until it is needed */
 	bool missing; /* the kernel has no such function, and the policy says that this may be */
 };
 
@@ -53,6 +55,7 @@ struct enforcer_policy {
 	struct enforcer_call *calls;
 	size_t n_calls;
 	enum hooks_back_end **back_ends; /* by hook, then by call: what the calls say */
+	bool **waits;			 /* the same */
 	size_t n_hooks;			 /* so that it can be freed after its document */
 };
 
@@ -112,10 +115,16 @@ int enforcer_counters(struct enforcer *enforcer, const char *name, struct hooks_
 /* Keeps the guard alive and the list of spared processes fresh; to be called once a second. */
 void enforcer_tick(struct enforcer *enforcer);
 
+/* Are the programs that wait behind the guard attached? */
+bool enforcer_net_is_attached(const struct enforcer *enforcer);
+
 /* For those who read events; NULL: this kernel has no BPF for us, and `why` has its words. */
 struct hooks *enforcer_hooks(struct enforcer *enforcer, const char **why);
 struct guard_client *enforcer_guard(struct enforcer *enforcer); /* never NULL */
 bool enforcer_wants_guard(const struct enforcer *enforcer);
+
+/* The guard's descriptor is readable: takes its events, and sees to it when it has gone. */
+void enforcer_hear_guard(struct enforcer *enforcer);
 
 /* Does the guard serve the call at this moment? Not when BPF programs do in its stead. */
 bool enforcer_guards(const struct enforcer *enforcer, const struct enforcer_policy *policy,

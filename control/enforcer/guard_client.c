@@ -2,6 +2,7 @@
 #include "enforcer/guard_client.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ struct guard_client {
 	json_t *status;	       /* the last answer to that request; NULL: none */
 	unsigned status_asked; /* its number; 0: none is under way */
 	json_t *spared;	       /* pids, for the next connection */
+	char net[PATH_MAX];    /* as said last, the same */
 	guard_event_fn *on_event;
 	void *context;
 };
@@ -123,6 +125,14 @@ static int demand(struct guard_client *client, json_t *request, int passed, char
 	return err;
 }
 
+static int tell_net(struct guard_client *client)
+{
+	unsigned number;
+
+	return ask(client, json_pack("{s:s s:s}", "do", "net", "directory", client->net), -1,
+		   &number);
+}
+
 static void connect_now(struct guard_client *client)
 {
 	struct epoll_event event = {.events = EPOLLIN};
@@ -134,7 +144,9 @@ static void connect_now(struct guard_client *client)
 	client->fd = fd;
 	if (epoll_ctl(client->poll, EPOLL_CTL_ADD, fd, &event) ||
 	    (client->on_event && ask(client, json_pack("{s:s}", "do", "watch"), -1, &number)) ||
-	    ask(client, json_pack("{s:s s:O}", "do", "spare", "pids", client->spared), -1, &number))
+	    ask(client, json_pack("{s:s s:O}", "do", "spare", "pids", client->spared), -1,
+		&number) ||
+	    tell_net(client))
 		disconnect(client);
 }
 
@@ -288,6 +300,12 @@ int guard_client_spare(struct guard_client *client, const int *pids, size_t n_pi
 		      NULL);
 }
 
+void guard_client_net(struct guard_client *client, const char *directory)
+{
+	snprintf(client->net, sizeof(client->net), "%s", directory);
+	tell_net(client);
+}
+
 static uint64_t number_of(const json_t *object, const char *name)
 {
 	return (uint64_t)json_integer_value(json_object_get(object, name));
@@ -324,6 +342,7 @@ void guard_client_status(const struct guard_client *client, struct guard_status 
 		.pre_access = json_is_true(json_object_get(status, "pre_access")),
 		.directories = (uint32_t)number_of(status, "directories"),
 		.files = (uint32_t)number_of(status, "files"),
+		.held = (uint32_t)number_of(status, "held"),
 		.missing = (uint32_t)number_of(status, "missing"),
 		.asked = number_of(status, "asked"),
 		.denied = number_of(status, "denied"),

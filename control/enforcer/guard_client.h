@@ -96,6 +96,12 @@ int guard_client_set(struct guard_client *client, const char *policy, bool enabl
  */
 int guard_client_spare(struct guard_client *client, const int *pids, size_t n_pids);
 
+/*
+ * When we are gone the guard attaches the programs that wait in this directory of a bpffs
+ * (util/standby.h; "": none). Kept over reconnects, and not waited for.
+ */
+void guard_client_net(struct guard_client *client, const char *directory);
+
 /* posts: events told; enforced: denied or killed; monitored: would have been; spared: see above;
  * lost: events that nobody could be told of; limited: held back by a rate limit. */
 struct guard_counters {
@@ -111,6 +117,7 @@ struct guard_status {
 	int pid;
 	bool pre_access; /* this kernel has FAN_PRE_ACCESS: reads, writes, mmap and truncate are
 			    asked */
+	uint32_t held;	 /* descriptors of marked files from before */
 	uint32_t marks, directories, files; /* what is marked now */
 	uint32_t missing;		    /* names that do not exist now; watched for */
 	uint64_t asked, denied, killed, lost, restarts;

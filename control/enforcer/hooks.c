@@ -12,6 +12,7 @@
 #include <sys/vfs.h>
 
 #include "util/cleanup.h"
+#include "util/standby.h"
 
 #define BPF_FS_MAGIC 0xcafe4a11
 
@@ -313,6 +314,21 @@ bool hooks_live(const struct hooks *hooks)
 
 	snprintf(path, sizeof(path), "%s/hooks/chq_hook_cell", hooks->directory);
 	return hooks->sets[0].number && access(path, F_OK) == 0;
+}
+
+int hooks_stand_by(struct hooks *hooks, bool attached)
+{
+	char directory[PATH_MAX];
+
+	hooks_set_directory(hooks, directory);
+	return *directory ? standby_set(directory, attached) : 0;
+}
+
+void hooks_set_directory(const struct hooks *hooks, char ret[PATH_MAX])
+{
+	*ret = '\0';
+	if (hooks_live(hooks))
+		set_directory(hooks, hooks->sets[0].number, ret);
 }
 
 /* Somebody has detached everything: what we still hold is of no use any more. */

@@ -2,6 +2,7 @@
 #ifndef ENFORCER_HOOKS_H
 #define ENFORCER_HOOKS_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -95,6 +96,9 @@ struct hooks_policy {
 	 * serves it). back_ends == NULL: hooks_choose() for each.
 	 */
 	const enum hooks_back_end *const *back_ends;
+	/* waits[h][c]: its program waits for hooks_stand_by(). Only of SYSCALL and FILEMAP. NULL:
+	 * none does. */
+	const bool *const *waits;
 };
 
 /*
@@ -105,6 +109,15 @@ struct hooks_policy {
  */
 int hooks_apply(struct hooks *hooks, const struct hooks_policy *policies, size_t n_policies,
 		char why[HOOKS_WHY_BYTES], struct place *at);
+
+/*
+ * The programs of calls that wait are attached, or taken off: files below the directory are all
+ * that is needed for it, so that who stays can do it when we do not (util/standby.h).
+ */
+int hooks_stand_by(struct hooks *hooks, bool attached);
+
+/* Where the live set's programs lie; "": there is none. */
+void hooks_set_directory(const struct hooks *hooks, char ret[PATH_MAX]);
 
 /* Is the set that was applied last still there? Not when another process has detached it. */
 bool hooks_live(const struct hooks *hooks);

@@ -41,6 +41,7 @@ struct plan_program {
 	bool is_syscall;     /* kprobes and the like: the function is a system call's */
 	uint32_t n_args;     /* raw tracepoints: how many are read */
 	uint32_t point;	     /* SYSCALL: not used */
+	bool waits;	     /* nobody that it serves wants it attached at once */
 	const struct tracing_policy *policy; /* for messages: the first that wants it */
 	struct place at;
 };

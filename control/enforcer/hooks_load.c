@@ -12,6 +12,7 @@
 #include "enforcer.skel.h"
 #include "enforcer/process_programs.h"
 #include "util/cleanup.h"
+#include "util/standby.h"
 
 #define LOG_BYTES (64 << 10)
 
@@ -426,8 +427,12 @@ static int load_program(struct hooks_load *load, const struct plan_program *plan
 	if (err)
 		return refuse_program(load, plan, err, "load", log);
 	set_directory(load->hooks, load->set.number, directory);
-	snprintf(path, sizeof(path), "%s/link-%zu", directory, number);
-	err = attach_program(program_of(skeleton, plan), plan, path);
+	snprintf(path, sizeof(path), "%s/%s%zu", directory, plan->waits ? STANDBY_PROGRAM : "link-",
+		 number);
+	if (plan->waits)
+		err = bpf_program__pin(program_of(skeleton, plan), path);
+	else
+		err = attach_program(program_of(skeleton, plan), plan, path);
 	return err ? refuse_program(load, plan, err, "attach to", NULL) : 0;
 }
 

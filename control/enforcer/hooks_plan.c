@@ -97,10 +97,10 @@ static int new_point(struct plan *plan, const struct plan_program *wanted, uint3
 int plan_point(struct plan *plan, const struct plan_program *wanted, uint32_t flags, uint32_t *ret)
 {
 	for (size_t i = 0; i < plan->programs.n; i++) {
-		const struct plan_program *program =
-			list_at(&plan->programs, struct plan_program, i);
+		struct plan_program *program = list_at(&plan->programs, struct plan_program, i);
 
 		if (plan_same_place(program, wanted)) {
+			program->waits = program->waits && wanted->waits;
 			*ret = program->point;
 			return 0;
 		}
@@ -342,16 +342,18 @@ static int plan_direct(struct plan *plan, const struct tracing_hook *hook, const
 	return err;
 }
 
-static int plan_call(struct plan *plan, const struct hooks_policy *policy,
-		     const struct tracing_hook *hook, size_t call, const struct chq_hook *template,
-		     enum hooks_back_end back_end)
+static int plan_call(struct plan *plan, const struct hooks_policy *policy, size_t hook_number,
+		     size_t call, const struct chq_hook *template)
 {
+	const struct tracing_hook *hook = &policy->policy->hooks[hook_number];
+	enum hooks_back_end back_end = policy->back_ends[hook_number][call];
 	const char *name = hook_call_name(hook, call);
 	struct plan_program program = {
 		.back_end = back_end,
 		.is_syscall = hook->kind == TRACING_KPROBE && hook->syscall,
 		.policy = policy->policy,
 		.at = hook->at,
+		.waits = policy->waits && policy->waits[hook_number][call],
 	};
 	long number = list_add(&plan->hooks, template);
 	int err;
@@ -374,8 +376,10 @@ static int plan_call(struct plan *plan, const struct hooks_policy *policy,
 }
 
 static int plan_hook(struct plan *plan, const struct hooks_policy *policy, uint32_t policy_number,
-		     const struct tracing_hook *hook, const enum hooks_back_end *back_ends)
+		     size_t hook_number)
 {
+	const struct tracing_hook *hook = &policy->policy->hooks[hook_number];
+	const enum hooks_back_end *back_ends = policy->back_ends[hook_number];
 	struct chq_hook template = {
 		.policy = policy_number, .returns = hook->returns, .kind = hook->kind};
 	bool served = false;
@@ -392,7 +396,7 @@ static int plan_hook(struct plan *plan, const struct hooks_policy *policy, uint3
 		err = plan_selectors(plan, hook, &template);
 	for (size_t call = 0; call < hook_calls(hook) && !err; call++) {
 		if (back_ends[call] != HOOKS_NONE)
-			err = plan_call(plan, policy, hook, call, &template, back_ends[call]);
+			err = plan_call(plan, policy, hook_number, call, &template);
 	}
 	return err;
 }
@@ -434,8 +438,7 @@ int plan_add(struct plan *plan, const struct hooks_policy *policy)
 	if (number < 0 || list_add(&plan->policy_names, &names) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < policy->policy->n_hooks && !err; i++)
-		err = plan_hook(plan, policy, number, &policy->policy->hooks[i],
-				policy->back_ends[i]);
+		err = plan_hook(plan, policy, number, i);
 	return err ? err : plan_notices(plan, policy->policy);
 }
 

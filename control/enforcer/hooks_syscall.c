@@ -159,11 +159,13 @@ static int need_program(struct plan *plan, const struct plan_program *program, b
 	snprintf(wanted.function, sizeof(wanted.function), "%s",
 		 at_exit ? "sys_exit" : "sys_enter");
 	for (size_t i = 0; i < plan->programs.n; i++) {
-		const struct plan_program *known = list_at(&plan->programs, struct plan_program, i);
+		struct plan_program *known = list_at(&plan->programs, struct plan_program, i);
 
 		if (known->back_end == HOOKS_SYSCALL &&
-		    strcmp(known->function, wanted.function) == 0)
+		    strcmp(known->function, wanted.function) == 0) {
+			known->waits = known->waits && wanted.waits;
 			return 0;
+		}
 	}
 	return list_add(&plan->programs, &wanted) < 0 ? -ENOMEM : 0;
 }

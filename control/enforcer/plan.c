@@ -152,7 +152,6 @@ int plan_call(struct hooks *hooks, const char *no_hooks, const struct enforcer_w
 
 	call->guard = can && (err || told || wants_guard(call));
 	call->behind = told ? HOOKS_NONE : choose_net(hooks, wish, call);
-	call->back_end = call->guard ? call->behind : call->best;
 	if (!err || call->guard)
 		return check_denial(wish->policy, call, guard, why);
 	call->missing = err == -ENOENT && call->hook->may_be_missing;
@@ -190,13 +189,29 @@ bool plan_guard_serves(const struct enforcer_policy *policy, const struct enforc
 	return plan_guard_acts(policy, call) || (call->guard && !guard_speaks(policy));
 }
 
-static bool set_back_end(struct enforcer_policy *policy, size_t i, enum hooks_back_end back_end)
+/*
+ * What enforces behind the guard need not be attached while the guard is there: at a tracepoint
+ * that others' reads pass it would cost them more than all the rest. Where the guard is not asked
+ * itself it is no net.
+ */
+static bool may_wait(const struct enforcer_policy *policy, const struct enforcer_call *call)
 {
-	struct enforcer_call *call = &policy->calls[i];
-	bool changed = call->back_end != back_end;
+	return policy->wish.mode == TRACING_ENFORCE &&
+	       (call->behind == HOOKS_FILEMAP || call->behind == HOOKS_SYSCALL) &&
+	       guard_tells(policy->wish.policy, call->hook_number, call->call);
+}
+
+/* True: it is served by another one now. */
+static bool rely(struct enforcer_policy *policy, struct enforcer_call *call, bool guarded)
+{
+	enum hooks_back_end back_end = guarded ? call->behind : call->best;
+	bool waits = guarded && may_wait(policy, call);
+	bool changed = call->back_end != back_end || call->waits != waits;
 
 	call->back_end = back_end;
+	call->waits = waits;
 	policy->back_ends[call->hook_number][call->call] = back_end;
+	policy->waits[call->hook_number][call->call] = waits;
 	return changed;
 }
 
@@ -206,11 +221,9 @@ bool plan_rely(struct enforcer_plan *plan, bool guard_is_there)
 
 	for (size_t p = 0; p < plan->count; p++)
 		for (size_t c = 0; c < plan->policies[p].n_calls; c++) {
-			const struct enforcer_call *call = &plan->policies[p].calls[c];
-			bool guarded = call->guard && guard_is_there;
+			struct enforcer_call *call = &plan->policies[p].calls[c];
 
-			changed |= set_back_end(&plan->policies[p], c,
-						guarded ? call->behind : call->best);
+			changed |= rely(&plan->policies[p], call, call->guard && guard_is_there);
 		}
 	return changed;
 }
@@ -233,10 +246,12 @@ bool plan_relieve(struct enforcer_plan *plan)
 
 static void policy_free(struct enforcer_policy *policy)
 {
-	if (policy->back_ends)
-		for (size_t h = 0; h < policy->n_hooks; h++)
-			free(policy->back_ends[h]);
+	for (size_t h = 0; policy->back_ends && h < policy->n_hooks; h++)
+		free(policy->back_ends[h]);
+	for (size_t h = 0; policy->waits && h < policy->n_hooks; h++)
+		free(policy->waits[h]);
 	free(policy->back_ends);
+	free(policy->waits);
 	free(policy->calls);
 }
 

@@ -18,6 +18,7 @@ struct file {
 	struct file_id id;
 	char **names;
 	size_t n_names;
+	bool known; /* not new any more */
 	struct handle handle;
 	UT_hash_handle hh;
 };
@@ -58,11 +59,11 @@ void files_free(struct files *files)
 	free(files);
 }
 
-int file_id_of(int fd, struct file_id *ret, bool *regular)
+static int identify(int at, const char *name, int flags, struct file_id *ret, bool *regular)
 {
 	struct statx info;
 
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO | STATX_BTIME,
+	if (statx(at, name, flags | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO | STATX_BTIME,
 		  &info))
 		return -errno;
 	*regular = S_ISREG(info.stx_mode);
@@ -73,6 +74,18 @@ int file_id_of(int fd, struct file_id *ret, bool *regular)
 	if (info.stx_mask & STATX_BTIME)
 		ret->born_ns = info.stx_btime.tv_sec * 1000000000LL + info.stx_btime.tv_nsec;
 	return 0;
+}
+
+int file_id_of(int fd, struct file_id *ret, bool *regular)
+{
+	return identify(fd, "", AT_EMPTY_PATH, ret, regular);
+}
+
+int file_id_at(int directory, const char *name, struct file_id *ret)
+{
+	bool regular;
+
+	return identify(directory, name, 0, ret, &regular);
 }
 
 static struct file *find(struct files *files, const struct file_id *id)
@@ -180,6 +193,31 @@ void files_sweep(struct files *files, files_keep_fn *keep, files_gone_fn *gone, 
 		HASH_DEL(files->table, file);
 		file_free(file);
 	}
+}
+
+bool files_is_new(struct files *files, const struct file_id *id)
+{
+	const struct file *file = find(files, id);
+
+	return file && !file->known;
+}
+
+bool files_any_new(const struct files *files)
+{
+	const struct file *file;
+
+	for (file = files->table; file; file = file->hh.next)
+		if (!file->known)
+			return true;
+	return false;
+}
+
+void files_none_new(struct files *files)
+{
+	struct file *file;
+
+	for (file = files->table; file; file = file->hh.next)
+		file->known = true;
 }
 
 void files_forget(struct files *files, const struct file_id *id)

@@ -24,6 +24,9 @@ void files_free(struct files *files);
 /* What the descriptor stands for. false: it is no regular file; it is not opened. */
 int file_id_of(int fd, struct file_id *ret, bool *regular);
 
+/* The same of a name in an open directory, or of a path; links are followed. */
+int file_id_at(int directory, const char *name, struct file_id *ret);
+
 /*
  * `name` has led to it. *added: that is news. `fd` (may be O_PATH) serves to get its handle, by
  * which it is found again after a restart.
@@ -40,6 +43,11 @@ const char *const *files_names(struct files *files, const struct file_id *id, si
 typedef bool files_keep_fn(void *context, const char *name);
 typedef void files_gone_fn(void *context, int fd);
 void files_sweep(struct files *files, files_keep_fn *keep, files_gone_fn *gone, void *context);
+
+/* Those that came to the table since files_none_new(). */
+bool files_is_new(struct files *files, const struct file_id *id);
+bool files_any_new(const struct files *files);
+void files_none_new(struct files *files);
 
 /* Its inode is gone. */
 void files_forget(struct files *files, const struct file_id *id);

@@ -3,14 +3,15 @@
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <linux/bpf.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 
 /*
- * CAP_SYS_ADMIN: fanotify. CAP_KILL: processes of other users. CAP_SYS_PTRACE: which program they
- * run. CAP_DAC_READ_SEARCH: ways through directories of other users, and file handles.
- * CAP_DAC_OVERRIDE: its state, where the directory is not root's.
+ * CAP_SYS_ADMIN: fanotify, and the programs that wait behind it. CAP_KILL: processes of other
+ * users. CAP_SYS_PTRACE: which program they run. CAP_DAC_READ_SEARCH: ways through directories of
+ * other users, and file handles. CAP_DAC_OVERRIDE: its state, where the directory is not root's.
  */
 static const unsigned kept[] = {CAP_SYS_ADMIN, CAP_KILL, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH,
 				CAP_DAC_OVERRIDE};
@@ -109,10 +110,15 @@ static const int calls[] = {
 int privilege_calls(void)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	static const enum bpf_cmd commands[] = {BPF_OBJ_GET, BPF_OBJ_PIN, BPF_RAW_TRACEPOINT_OPEN};
 	int err = filter ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]) && !err; i++)
 		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+	/* What waits behind us (util/standby.h) is attached when chasquid is gone. */
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]) && !err; i++)
+		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 1,
+				       SCMP_A0(SCMP_CMP_EQ, commands[i]));
 	/* For the notification of systemd only. */
 	err = err
 		      ?: seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,

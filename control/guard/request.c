@@ -88,6 +88,7 @@ static json_t *apply(struct server *server, int passed)
 	log_info("%zu policies, %zu files followed", rules->n_policies,
 		 files_count(server->guard->files));
 	rules = NULL; /* the judge's now */
+	held_look(&server->held, server->guard->files, &server->guard->lock);
 	return agree();
 }
 
@@ -120,6 +121,16 @@ static json_t *spare(struct server *server, const json_t *request)
 	return agree();
 }
 
+static json_t *net(struct server *server, const json_t *request)
+{
+	const char *directory = json_string_value(json_object_get(request, "directory"));
+
+	if (!directory || strlen(directory) >= sizeof(server->net))
+		return refuse(-EINVAL, "a directory was expected");
+	strcpy(server->net, directory);
+	return agree();
+}
+
 static json_t *counters_of(const struct policy *policy)
 {
 	return json_pack(
@@ -143,13 +154,13 @@ static json_t *status(struct server *server)
 				    counters_of(&guard->rules->policies[i]));
 	n_files = files_count(guard->files);
 	pthread_mutex_unlock(&guard->lock);
-	return json_pack("{s:b s:s s:i s:b s:i s:i s:i s:I s:I s:I s:I s:i s:o}", "ok", 1,
+	return json_pack("{s:b s:s s:i s:b s:i s:i s:i s:i s:I s:I s:I s:I s:i s:o}", "ok", 1,
 			 "version", CHASQUI_VERSION, "pid", getpid(), "pre_access",
 			 guard->watch.pre_access, "directories", (int)guard->watch.n_directories,
-			 "files", (int)n_files, "missing", (int)guard->watch.n_missing, "asked",
-			 (json_int_t)guard->asked, "denied", (json_int_t)guard->denied, "killed",
-			 (json_int_t)guard->killed, "lost", (json_int_t)lost, "restarts",
-			 (int)guard->restarts, "counters", counters);
+			 "files", (int)n_files, "held", (int)held_count(&server->held), "missing",
+			 (int)guard->watch.n_missing, "asked", (json_int_t)guard->asked, "denied",
+			 (json_int_t)guard->denied, "killed", (json_int_t)guard->killed, "lost",
+			 (json_int_t)lost, "restarts", (int)guard->restarts, "counters", counters);
 }
 
 json_t *request_serve(struct server *server, struct client *client, json_t *request, int passed,
@@ -165,6 +176,8 @@ json_t *request_serve(struct server *server, struct client *client, json_t *requ
 		return set(server, request);
 	if (!strcmp(word, "spare"))
 		return spare(server, request);
+	if (!strcmp(word, "net"))
+		return net(server, request);
 	if (!strcmp(word, "status"))
 		return status(server);
 	if (!strcmp(word, "watch")) {
@@ -176,5 +189,5 @@ json_t *request_serve(struct server *server, struct client *client, json_t *requ
 		*done = true;
 		return agree();
 	}
-	return refuse(-EINVAL, "apply, set, spare, status, watch or handover was expected");
+	return refuse(-EINVAL, "apply, set, spare, net, status, watch or handover was expected");
 }

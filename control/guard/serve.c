@@ -12,6 +12,7 @@
 #include "guard/state.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/standby.h"
 
 void serve_spare(struct server *server)
 {
@@ -33,11 +34,28 @@ static int poll_add(struct server *server, int fd, uint32_t events)
 	return epoll_ctl(server->poll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
+/* Whoever would have seen to it when we end is not there: it is done beforehand. */
+static void spread_net(struct server *server)
+{
+	int err;
+
+	for (size_t i = 0; i < CLIENTS_MOST; i++)
+		if (server->clients[i].fd >= 0 && server->clients[i].watches)
+			return;
+	err = *server->net ? standby_set(server->net, true) : 0;
+	if (err)
+		log_error("the programs in %s cannot be attached: %s", server->net, strerror(-err));
+}
+
 static void drop(struct server *server, struct client *client)
 {
+	bool watched = client->watches;
+
 	close(client->fd);
 	*client = (struct client){.fd = -1};
 	serve_spare(server);
+	if (watched)
+		spread_net(server);
 }
 
 static void welcome(struct server *server)
@@ -244,13 +262,17 @@ static int begin(struct server *server)
 
 int serve_run(struct guard *guard, int listener)
 {
-	struct server server = {.guard = guard, .listener = listener};
+	static struct server server;
 	struct epoll_event ready[8];
 	bool done = false;
-	int err = begin(&server);
+	int err;
 
+	server.guard = guard;
+	server.listener = listener;
+	err = begin(&server);
 	if (err)
 		return err;
+	held_look(&server.held, guard->files, &guard->lock);
 	while (!done) {
 		int n = epoll_wait(server.poll, ready, 8, -1);
 

@@ -3,10 +3,12 @@
 #define GUARD_SERVE_H
 
 #include <jansson.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
 #include "guard/guard.h"
+#include "guard/held.h"
 
 #define CLIENTS_MOST 16
 
@@ -24,6 +26,8 @@ struct server {
 	struct client clients[CLIENTS_MOST];
 	int named[SPARED_MOST]; /* by "spare" */
 	size_t n_named;
+	char net[PATH_MAX]; /* where the programs that wait behind us are pinned; "": nowhere */
+	struct held held;
 	bool unsaved;
 };
 

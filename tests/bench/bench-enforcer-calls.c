@@ -31,9 +31,9 @@
 #include "util/cleanup.h"
 
 enum { MANY = 100, ROUNDS_MOST = 64, WAYS_MOST = 32 };
-enum { COST_READ, COST_DISK, COST_OPEN, COST_BESIDE, COST_EXEC, COSTS };
-static const char *const cost_names[] = {"read, tmpfs", "read, disk", "open", "open beside",
-					 "execve"};
+enum { COST_READ, COST_DISK, COST_OPEN, COST_READ_BESIDE, COST_BESIDE, COST_EXEC, COSTS };
+static const char *const cost_names[] = {"read, tmpfs", "read, disk",  "open",
+					 "read beside", "open beside", "execve"};
 
 #define GUARD	  HOOKS_NONE /* as a back end: chasqui-guard */
 #define DIRECTORY "/sys/fs/bpf/bench"
@@ -44,6 +44,7 @@ struct way {
 	const struct config *config; /* NULL: no policy */
 	enum hooks_back_end back_end;
 	enum tracing_mode mode;
+	bool waits;	     /* it is attached when the guard is gone */
 	bool empty, guarded; /* a program that does nothing; the guard stands beside the back end */
 	double cost_ns[ROUNDS_MOST][COSTS];
 };
@@ -127,9 +128,11 @@ static void measure_costs(const struct bench *bench, double cost_ns[COSTS])
 	char other[] = "/elsewhere/other.txt", beside[] = "/other.txt", program[] = "/bin/true";
 	cleanup_close int fd = open(other, O_RDONLY);
 	cleanup_close int disk = open(bench->disk_file, O_RDONLY);
+	cleanup_close int near = open(beside, O_RDONLY);
 
 	cost_ns[COST_READ] = cheapest(read_page, &fd, 100, 200);
 	cost_ns[COST_DISK] = cheapest(read_page, &disk, 100, 200);
+	cost_ns[COST_READ_BESIDE] = cheapest(read_page, &near, 100, 200);
 	cost_ns[COST_OPEN] = cheapest(open_file, other, 50, 100);
 	cost_ns[COST_BESIDE] = cheapest(open_file, beside, 20, 20);
 	cost_ns[COST_EXEC] = cheapest(run_program, program, 1, 60);
@@ -176,13 +179,15 @@ static void apply_hooks(struct bench *bench, const struct way *way)
 	cleanup_free struct hooks_policy *policies = calloc(count, sizeof(*policies));
 	const enum hooks_back_end back_end[] = {way->back_end};
 	const enum hooks_back_end *const back_ends[] = {back_end};
+	const bool *const waits[] = {&way->waits};
 	char why[HOOKS_WHY_BYTES] = "";
 
 	for (size_t i = 0; i < count; i++)
 		policies[i] = (struct hooks_policy){.policy = &way->config->tracing[i],
 						    .enabled = true,
 						    .mode = way->mode,
-						    .back_ends = back_ends};
+						    .back_ends = back_ends,
+						    .waits = waits};
 	if (hooks_apply(bench->hooks, policies, count, why, NULL) < 0)
 		die(way->name, why);
 }
@@ -254,17 +259,21 @@ static struct way *add_way(struct bench *bench, const char *back_end, const char
 	return way;
 }
 
-/* What a kernel with trampolines refused has, and what is enforced there: the guard, with a net. */
+/* What a kernel with trampolines refused has, and what is enforced there: the guard, with a net
+ * that waits. */
 static void add_guard(struct bench *bench)
 {
 	const struct tracing_hook *hook = &bench->one->tracing[0].hooks[0];
+	struct way *way;
 
 	add_way(bench, "fanotify", "inca", bench->one, GUARD);
 	add_way(bench, "fanotify", "inca, monitor", bench->one, GUARD)->mode = TRACING_MONITOR;
 	add_way(bench, "fanotify", "100 policies", bench->many, GUARD);
-	if (hooks_can(bench->hooks, hook, 0, HOOKS_FILEMAP, NULL) == 0)
-		add_way(bench, "fanotify + filemap", "inca", bench->one, HOOKS_FILEMAP)->guarded =
-			true;
+	if (hooks_can(bench->hooks, hook, 0, HOOKS_FILEMAP, NULL))
+		return;
+	way = add_way(bench, "fanotify, filemap waits", "inca", bench->one, HOOKS_FILEMAP);
+	way->guarded = way->waits = true;
+	add_way(bench, "fanotify + filemap", "inca", bench->one, HOOKS_FILEMAP)->guarded = true;
 }
 
 static void add_ways(struct bench *bench)
