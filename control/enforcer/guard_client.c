@@ -23,8 +23,11 @@ struct guard_client {
 	json_t *held;	       /* events that came while we waited for an answer */
 	json_t *status;	       /* the last answer to that request; NULL: none */
 	unsigned status_asked; /* its number; 0: none is under way */
-	json_t *spared;	       /* pids, for the next connection */
-	char net[PATH_MAX];    /* as said last, the same */
+	json_t *counted;       /* by policy: what the guard of counted_pid has counted */
+	json_t *past;	       /* what those before it had */
+	json_int_t counted_pid;
+	json_t *spared;	    /* pids, for the next connection */
+	char net[PATH_MAX]; /* as said last, the same */
 	guard_event_fn *on_event;
 	void *context;
 };
@@ -60,6 +63,60 @@ static int ask(struct guard_client *client, json_t *request, int passed, unsigne
 	return err;
 }
 
+/* A guard begins at nothing: what the one before has counted is kept. */
+static void keep_counters(struct guard_client *client)
+{
+	json_t *own, *value;
+	const char *policy, *field;
+
+	json_object_foreach(client->counted, policy, own)
+	{
+		json_t *sum = json_object_get(client->past, policy);
+
+		if (!sum) {
+			json_object_set_new(client->past, policy, json_copy(own));
+			continue;
+		}
+		json_object_foreach(own, field, value) json_object_set_new(
+			sum, field,
+			json_integer(json_integer_value(value) +
+				     json_integer_value(json_object_get(sum, field))));
+	}
+}
+
+static void take_status(struct guard_client *client, json_t *status)
+{
+	json_int_t pid = json_integer_value(json_object_get(status, "pid"));
+
+	json_decref(client->status);
+	client->status = status;
+	client->status_asked = 0;
+	if (client->counted_pid && pid != client->counted_pid)
+		keep_counters(client);
+	json_decref(client->counted);
+	client->counted = json_incref(json_object_get(status, "counters"));
+	client->counted_pid = pid;
+}
+
+/* A policy that comes back under its name is a new one. */
+static void forget_counters(struct guard_client *client, const struct enforcer_wish *wishes,
+			    size_t n_wishes)
+{
+	const char *policy;
+	json_t *own;
+	void *next;
+
+	json_object_foreach_safe(client->past, next, policy, own)
+	{
+		bool kept = false;
+
+		for (size_t i = 0; i < n_wishes; i++)
+			kept = kept || !strcmp(wishes[i].policy->name, policy);
+		if (!kept)
+			json_object_del(client->past, policy);
+	}
+}
+
 /* What is no answer to `number` is kept for guard_client_work(). true: it is the answer. */
 static bool sort(struct guard_client *client, json_t *message, unsigned number)
 {
@@ -68,9 +125,7 @@ static bool sort(struct guard_client *client, json_t *message, unsigned number)
 	if (number && re == number)
 		return true;
 	if (re && re == client->status_asked) {
-		json_decref(client->status);
-		client->status = message;
-		client->status_asked = 0;
+		take_status(client, message);
 	} else if (json_object_get(message, "event")) {
 		json_array_append_new(client->held, message);
 	} else {
@@ -160,8 +215,10 @@ int guard_client_open(const char *run_directory, struct guard_client **ret)
 	client->run_directory = strdup(run_directory);
 	client->held = json_array();
 	client->spared = json_array();
+	client->past = json_object();
 	client->poll = epoll_create1(EPOLL_CLOEXEC);
-	if (!client->run_directory || !client->held || !client->spared || client->poll < 0) {
+	if (!client->run_directory || !client->held || !client->spared || !client->past ||
+	    client->poll < 0) {
 		guard_client_close(client);
 		return -ENOMEM;
 	}
@@ -178,6 +235,8 @@ void guard_client_close(struct guard_client *client)
 	close_p(&client->poll);
 	json_decref(client->held);
 	json_decref(client->spared);
+	json_decref(client->counted);
+	json_decref(client->past);
 	free(client->run_directory);
 	free(client);
 }
@@ -273,6 +332,8 @@ int guard_client_apply(struct guard_client *client, const struct enforcer_wish *
 	err = demand(client, json_pack("{s:s}", "do", "apply"), fd, why);
 	if (err == -ENOTCONN && !any)
 		return 0;
+	if (!err)
+		forget_counters(client, wishes, n_wishes);
 	if (err && !*why)
 		snprintf(why, GUARD_WHY_BYTES, "chasqui-guard: %s", strerror(-err));
 	if (err && at && n_wishes)
@@ -314,20 +375,21 @@ static uint64_t number_of(const json_t *object, const char *name)
 int guard_client_counters(struct guard_client *client, const char *policy,
 			  struct guard_counters *ret)
 {
-	const json_t *all = json_object_get(client->status, "counters");
-	const json_t *own = json_object_get(all, policy);
+	const json_t *parts[] = {json_object_get(client->counted, policy),
+				 json_object_get(client->past, policy)};
 
-	if (!own)
+	if (!parts[0] && !parts[1])
 		return -ENOENT;
-	*ret = (struct guard_counters){
-		.hits = number_of(own, "hits"),
-		.posts = number_of(own, "posts"),
-		.enforced = number_of(own, "enforced"),
-		.monitored = number_of(own, "monitored"),
-		.spared = number_of(own, "spared"),
-		.lost = number_of(own, "lost"),
-		.limited = number_of(own, "limited"),
-	};
+	*ret = (struct guard_counters){};
+	for (size_t i = 0; i < 2; i++) {
+		ret->hits += number_of(parts[i], "hits");
+		ret->posts += number_of(parts[i], "posts");
+		ret->enforced += number_of(parts[i], "enforced");
+		ret->monitored += number_of(parts[i], "monitored");
+		ret->spared += number_of(parts[i], "spared");
+		ret->lost += number_of(parts[i], "lost");
+		ret->limited += number_of(parts[i], "limited");
+	}
 	return 0;
 }
 

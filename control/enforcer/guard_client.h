@@ -108,7 +108,7 @@ struct guard_counters {
 	uint64_t hits, posts, enforced, monitored, spared, lost, limited;
 };
 
-/* As of the last second. -ENOENT: no such policy. */
+/* As of the last second, over all guards since we began. -ENOENT: no such policy. */
 int guard_client_counters(struct guard_client *client, const char *policy,
 			  struct guard_counters *ret);
 

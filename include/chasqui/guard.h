@@ -9,8 +9,8 @@
  *   {"do": "apply", "re": N} + memfd   all rules anew; the memfd holds the document below
  *   {"do": "set", "re": N, "policy": P, "enabled": B, "mode": "enforce"|"monitor"}
  *   {"do": "spare", "re": N, "pids": [...]}
- *   {"do": "net", "re": N, "directory": D}   programs that wait (util/standby.h): to be attached when
- *                                      the last who watches is gone
+ *   {"do": "net", "re": N, "directory": D}   programs that wait there (util/standby.h)
+ *                                      are to be attached when the last who watches is gone
  *   {"do": "status", "re": N}
  *   {"do": "watch", "re": N}           from now on events come
  *   {"do": "handover", "re": N}        the answer carries the fanotify group; the guard ends
