@@ -17,7 +17,7 @@
 
 #define REQUEST_BYTES 1024
 /* What may wait for an engine that is not scheduled for a few milliseconds. */
-#define QUEUE_PACKETS 1000
+#define QUEUE_PACKETS 4000
 
 static const char *words(const struct netlink *nl)
 {

@@ -5,11 +5,21 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define TUN_BYTES (sizeof(struct virtio_net_hdr) + UINT16_MAX + 1)
+
+/*
+ * Datagrams that are sent one by one would each wake the worker, which costs both sides more than
+ * all that is done with them. Where a queue of the TUN has given so many in a turn, turn after
+ * turn, and nothing else came, the worker looks again after a while without being woken.
+ */
+#define PAUSE_PACKETS 8
+#define PAUSE_TURNS   4
+#define PAUSE_NS      80000
 
 /* How often a worker comes back to see whether it shall stop. */
 #define WAIT_MS 1000
@@ -126,21 +136,42 @@ struct peer *worker_find(struct worker *worker, const uint8_t *address, uint8_t 
 	return worker->cache_peer;
 }
 
+/* What the kernel did not take, on either side. */
+static void count_lost(struct worker *worker)
+{
+	uint64_t lost = worker->outbox.lost + worker->merge.lost;
+
+	if (!lost)
+		return;
+	atomic_fetch_add_explicit(&worker->device->dropped[DROP_LOST], lost, memory_order_relaxed);
+	worker->outbox.lost = worker->merge.lost = 0;
+}
+
 /* At most a batch, so that no source waits long for the others; what is left is there in the next
  * round. */
 static void turn(struct worker *worker, uint32_t source)
 {
 	const struct sockets *sockets = &worker->device->sockets[worker->number];
+	uint32_t taken = 0;
 
 	device_enter(worker->device, &worker->lock);
 	worker->now_ns = device_now(worker->device);
 	if (source >= FROM_TUN)
-		transmit_batch(worker, source - FROM_TUN);
+		taken = transmit_batch(worker, source - FROM_TUN);
 	else if (source == FROM_SOCKET4 && sockets->fd4 >= 0)
 		receive_batch(worker, sockets->fd4, &worker->heard4);
 	else if (source == FROM_SOCKET6 && sockets->fd6 >= 0)
 		receive_batch(worker, sockets->fd6, &worker->heard6);
+	count_lost(worker);
 	device_leave(&worker->lock);
+	worker->full_turns = taken >= PAUSE_PACKETS ? worker->full_turns + 1 : 0;
+}
+
+static void pause_shortly(void)
+{
+	const struct timespec pause = {.tv_nsec = PAUSE_NS};
+
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
 }
 
 static void *run(void *data)
@@ -153,6 +184,8 @@ static void *run(void *data)
 
 		for (int i = 0; i < ready; i++)
 			turn(worker, events[i].data.u32);
+		if (worker->full_turns >= PAUSE_TURNS)
+			pause_shortly();
 	}
 	return NULL;
 }

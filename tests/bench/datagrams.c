@@ -3,17 +3,19 @@
  * The highest rate of UDP datagrams that arrive with less than 1 % loss, from one network namespace
  * to another: a sender that keeps its pace with sendmmsg, a receiver whose socket has room for all.
  *
- *   datagrams FROM TO ADDRESS BYTES [RATE]   one line of JSON on stdout; FROM and TO are files of
- * namespaces
+ *   datagrams [-s] FROM TO ADDRESS BYTES [RATE]   one line of JSON on stdout; FROM and TO are files
+ * of namespaces
  *
- * Sent are BYTES of payload. The rate grows by halves until it is too much, then the gap is halved
- * to 2 %; a rate counts as too much when two tries lose 1 % of it or the sender itself cannot keep
- * it; the result must hold once more for three seconds. With RATE it is tried once, and the loss is
- * told.
+ * Sent are BYTES of payload, each by itself, or with -s in trains that the kernel cuts
+ * (UDP_SEGMENT), as programs with much to send do. The rate grows by halves until it is too much,
+ * then the gap is halved to 2 %; a rate counts as too much when two tries lose 1 % of it or the
+ * sender itself cannot keep it; the result must hold once more for three seconds. With RATE it is
+ * tried once, and the loss is told.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/udp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -29,6 +31,8 @@
 #define NS_PER_S     1000000000ull
 #define PORT	     5300
 #define BURST	     64
+#define TRAIN	     64 /* what older kernels take */
+#define TRAIN_BYTES  65000
 #define STEP_NS	     250000 /* how often the sender wakes to send what is due */
 #define BUFFER_BYTES (64 << 20)
 #define TRY_S	     1
@@ -39,8 +43,8 @@
 #define CLOSE_ENOUGH 1.02
 
 struct path {
-	const char *from, *to, *address;
 	size_t bytes;
+	uint64_t train; /* datagrams given to the kernel in one piece */
 	int sender, receiver;
 	_Atomic uint64_t arrived;
 };
@@ -107,20 +111,36 @@ static void *receive(void *data)
 	return NULL;
 }
 
+/* Messages for `count` datagrams or as many of them as fit; returns how many messages. */
+static unsigned load(const struct path *path, struct mmsghdr *messages, struct iovec *parts,
+		     uint64_t count)
+{
+	static uint8_t payload[UINT16_MAX];
+	unsigned used = 0;
+
+	for (; count && used < BURST; used++) {
+		uint64_t some = count < path->train ? count : path->train;
+
+		parts[used] = (struct iovec){payload, some * path->bytes};
+		messages[used] =
+			(struct mmsghdr){.msg_hdr = {.msg_iov = &parts[used], .msg_iovlen = 1}};
+		count -= some;
+	}
+	return used;
+}
+
 /* What the socket does not take is lost, as it would be for anyone. */
 static void send_some(const struct path *path, uint64_t count)
 {
-	static uint8_t payload[2048];
-	struct iovec part = {payload, path->bytes};
 	struct mmsghdr messages[BURST];
+	struct iovec parts[BURST];
 
-	for (int i = 0; i < BURST; i++)
-		messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &part, .msg_iovlen = 1}};
 	while (count) {
-		unsigned some = count < BURST ? count : BURST;
+		unsigned some = load(path, messages, parts, count);
 		int sent = sendmmsg(path->sender, messages, some, 0);
 
-		count -= sent > 0 ? (unsigned)sent : 1;
+		for (int i = 0; i < (sent > 0 ? sent : 1); i++)
+			count -= parts[i].iov_len / path->bytes;
 	}
 }
 
@@ -194,25 +214,46 @@ static double search(struct path *path)
 	return low;
 }
 
+static int usage(void)
+{
+	fprintf(stderr, "usage: datagrams [-s] FROM TO ADDRESS BYTES [RATE]\n");
+	return 2;
+}
+
+static void open_path(struct path *path, const char *from, const char *to_file,
+		      const struct sockaddr_in *to)
+{
+	int segment = (int)path->bytes;
+
+	path->receiver = socket_in(to_file, SO_RCVBUFFORCE);
+	if (bind(path->receiver, (const struct sockaddr *)to, sizeof(*to)))
+		fail("bind");
+	path->sender = socket_in(from, SO_SNDBUFFORCE);
+	if (connect(path->sender, (const struct sockaddr *)to, sizeof(*to)))
+		fail("connect");
+	if (path->train > 1 &&
+	    setsockopt(path->sender, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment)))
+		fail("UDP_SEGMENT");
+}
+
 int main(int argc, char **argv)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(PORT)};
-	struct path path = {};
+	bool trains = argc > 1 && !strcmp(argv[1], "-s");
+	struct path path = {.train = 1};
 	pthread_t thread;
 
+	argc -= trains;
+	argv += trains;
 	if (argc < 5 || argc > 6 || !inet_aton(argv[3], &to.sin_addr) || atoi(argv[4]) < 1 ||
-	    atoi(argv[4]) > 2048) {
-		fprintf(stderr, "usage: datagrams FROM TO ADDRESS BYTES [RATE]\n");
-		return 2;
-	}
+	    atoi(argv[4]) > 2048)
+		return usage();
 	path.bytes = (size_t)atoi(argv[4]);
-	path.receiver = socket_in(argv[2], SO_RCVBUFFORCE);
-	if (bind(path.receiver, (struct sockaddr *)&to, sizeof(to)))
-		fail(argv[3]);
-	path.sender = socket_in(argv[1], SO_SNDBUFFORCE);
-	if (connect(path.sender, (struct sockaddr *)&to, sizeof(to)) ||
-	    pthread_create(&thread, NULL, receive, &path))
-		fail(argv[3]);
+	if (trains)
+		path.train = TRAIN_BYTES / path.bytes < TRAIN ? TRAIN_BYTES / path.bytes : TRAIN;
+	open_path(&path, argv[1], argv[2], &to);
+	if (pthread_create(&thread, NULL, receive, &path))
+		fail("thread");
 	if (argc == 6) {
 		struct outcome outcome = try_rate(&path, atof(argv[5]), LAST_TRY_S);
 
