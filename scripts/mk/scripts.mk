@@ -15,8 +15,14 @@ check-lint:: $(skeletons) $(BUILD)/tests/bench/bench-forward-frames.skel.h \
 	@BUILD=$(BUILD) scripts/check-style
 	@BUILD=$(BUILD) scripts/check-c
 
-check-netns:: all $(peer) $(wire)
-	BUILD=$(BUILD) prove -j2 --verbose --merge $(sort $(wildcard tests/netns/*.t))
+netns-tools: all $(peer) $(wire)
+
+# Most of them wait more than they work, so four at a time; those that take minutes come first.
+netns_tests = $(sort $(wildcard tests/netns/*.t tests/tunnel/*.t))
+netns_long  = tests/tunnel/60-rekey.t tests/netns/reload.t
+
+check-netns:: netns-tools
+	BUILD=$(BUILD) prove -j4 --verbose --merge $(netns_long) $(filter-out $(netns_long),$(netns_tests))
 
 # Here, because rules of two colons run in the order in which they are read: the tools come first.
 check-enforcer:: all
@@ -47,7 +53,7 @@ quick-cases: $(property)
 	@$(PYTHON) tests/property/generate.py $(BUILD)/quick/random --cases 3000 --thin-is-fine >$(BUILD)/quick/tally
 	@$(property) --checkpoint $(BUILD)/quick/cases $(BUILD)/quick/random
 
-.PHONY: vm-tools check-mutants quick-packet quick-unit quick-cases
+.PHONY: netns-tools vm-tools check-mutants quick-packet quick-unit quick-cases
 
 frames = $(BUILD)/tests/bench/bench-forward-frames
 

@@ -38,8 +38,7 @@ quick-tunnel: $(tunnel_tests)
 
 .PHONY: quick-tunnel
 
-check-netns:: $(BUILD)/chasqui-wg $(BUILD)/tests/tunnel/relay $(BUILD)/tests/tunnel/flood
-	BUILD=$(BUILD) prove -j3 --verbose --merge $(sort $(wildcard tests/tunnel/*.t))
+netns-tools: $(BUILD)/chasqui-wg $(BUILD)/tests/tunnel/relay $(BUILD)/tests/tunnel/flood
 
 vm-tools: $(BUILD)/chasqui-wg $(BUILD)/tests/tunnel/flood $(BUILD)/tests/tunnel/test_confine
 

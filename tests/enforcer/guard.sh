@@ -32,8 +32,12 @@ policy() {
 		sed 's/^/  /'
 	} >"$config/$1.yaml"
 }
-# shipped NAME FILE: a policy of policies/, for this file.
-shipped() { sed "s,/lost_city_of_inca.txt,$2," "$top/policies/$1.yaml" >"$config/$1.yaml"; }
+# shipped NAME FILE...: a policy of policies/, for these files.
+shipped() {
+	local name=$1 values; shift
+	printf -v values '"%s", ' "$@"
+	sed "s|\"/lost_city_of_inca.txt\"|${values%, }|" "$top/policies/$name.yaml" >"$config/$name.yaml"
+}
 apply() { drive apply "$config"; }
 no_policies() { find "$config" -name '*.yaml' ! -name gateway.yaml -delete; }
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #
 # Bridges, bonds and VRFs: each supported, or refused by name.
-# Also in the VM
+# Also in the VM, with Linux 6.12.
 . "${0%/*}/../lib/netns.sh"
 
 note_of() { chasqui status -o json | jq -r ".ports[] | select(.name == \"$1\") | .note"; }

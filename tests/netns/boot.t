@@ -3,7 +3,7 @@
 #
 # From power-on until a complete policy is live nothing crosses: not with no directory, not with a
 # broken one. All the while somebody sends to a port that no policy ever opens.
-# Also in the VM
+# Also in the VM, with Linux 6.12.
 . "${0%/*}/../lib/netns.sh"
 
 state_word() { chasqui status -o json 2>/dev/null | jq -r .state; }

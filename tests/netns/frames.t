@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #
-# Also in the VM
+# Also in the VM, with Linux 6.1.
 #
 # Real frames, which BPF_PROG_TEST_RUN cannot make: VLAN devices, two tags, segments of TCP and UDP
 # that are one packet until the wire, 9,000 bytes, fragments, and a port without Ethernet.

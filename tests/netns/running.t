@@ -3,7 +3,7 @@
 #
 # A reload reaches flows that are running: in both directions, also when only replies are
 # flowing, and when two endpoints change places.
-# Also in the VM
+# Also in the VM, with Linux 6.1.
 . "${0%/*}/../lib/netns.sh"
 
 open_to() {			# open_to COLOUR: web's rule, for whom it is open
