@@ -12,7 +12,7 @@
 #include "util/log.h"
 #include "util/standby.h"
 
-enum { GUARD_RETRY_S = 10, GUARD_PATIENCE_S = 2, SPARE_EVERY_S = 5 };
+enum { GUARD_RETRY_S = 10, SPARE_EVERY_S = 5 };
 
 int enforcer_open(const struct enforcer_options *options, struct enforcer **ret)
 {
@@ -206,6 +206,13 @@ static void renew_guard(struct enforcer *enforcer)
 		log_error("%s", why);
 }
 
+/* After 2, 4 and 8 seconds, and then every 10: one may just hand over to its successor. */
+static bool is_due(unsigned absent_s)
+{
+	return absent_s == 2 || absent_s == 4 || absent_s == 8 ||
+	       (absent_s && absent_s % GUARD_RETRY_S == 0);
+}
+
 /* A guard that went away comes back with the rules it keeps itself; ours are said again after. */
 static void watch_guard(struct enforcer *enforcer)
 {
@@ -218,8 +225,7 @@ static void watch_guard(struct enforcer *enforcer)
 			renew_guard(enforcer);
 	}
 	enforcer->absent_s = there ? 0 : enforcer->absent_s + 1;
-	/* A moment for one that hands over to its successor. */
-	if (wanted && enforcer->absent_s % GUARD_RETRY_S == GUARD_PATIENCE_S) {
+	if (wanted && is_due(enforcer->absent_s)) {
 		log_error("chasqui-guard is gone; it is started again");
 		renew_guard(enforcer);
 		there = guard_client_connected(enforcer->guard);

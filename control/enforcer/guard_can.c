@@ -15,7 +15,7 @@ static const char limits_exec[] = "a program that runs already";
 
 /* What it does not see of it, where nothing is refused. */
 static const char unseen_access[] =
-	"only watched; not seen: a descriptor from before the policy; writing where there is no FAN_PRE_ACCESS (tmpfs, overlayfs, all before Linux 6.14)";
+	"only watched; not seen: reading by a descriptor from before the policy. Without FAN_PRE_ACCESS (tmpfs, overlayfs, all before Linux 6.14) writing and truncating are told when they are done";
 static const char unseen_open[] = "only watched";
 static const char unseen_exec[] = "only watched";
 static const char unseen_covered[] = "";

@@ -224,7 +224,7 @@ static bool is_asked(const struct policy *policy, const struct hook *hook,
 /* The kernel asks before a file is mapped or cut, too: the function is not called then. */
 static bool is_beside(const struct hook *hook, const struct question *question)
 {
-	return hook->stage == STAGE_ACCESS && process_maps(question->process);
+	return hook->stage == STAGE_ACCESS && !question->written && process_maps(question->process);
 }
 
 static void judge_hook(struct policy *policy, const struct hook *hook,
@@ -238,7 +238,7 @@ static void judge_hook(struct policy *policy, const struct hook *hook,
 		if (!selector_holds(selector, question))
 			continue;
 		if (!is_asked(policy, hook, selector, question->stage) ||
-		    (!refuses(policy, selector) && is_beside(hook, question)))
+		    (refuses(policy, selector) ? question->written : is_beside(hook, question)))
 			return;
 		policy->counted.hits++;
 		act(policy, selector, question, &last, ret);

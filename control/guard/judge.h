@@ -16,7 +16,8 @@ struct question {
 		*names; /* how it was reached; then the names under which the file is followed */
 	size_t n_names;
 	struct process *process;
-	bool spared; /* not to be killed unless it is named */
+	bool written; /* it has written already: that can only be told */
+	bool spared;  /* not to be killed unless it is named */
 	uint64_t now_ms;
 };
 

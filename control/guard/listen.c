@@ -150,6 +150,7 @@ static void decide(struct guard *guard, struct request *request, struct answer *
 		.stage = request->stage,
 		.names = request->names,
 		.process = &request->process,
+		.written = request->event->mask & FAN_MODIFY,
 		.now_ms = request->report.time_ns / 1000000,
 	};
 	struct value value = {.path = request->path};
@@ -159,6 +160,7 @@ static void decide(struct guard *guard, struct request *request, struct answer *
 	question.n_names = request->n_names;
 	question.spared = is_spared(guard, request);
 	judge(guard->rules, &question, told, request, ret);
+	request->report.writes = question.written;
 	request->spoken_of = judge_speaks_of(guard->rules, request->names, request->n_names);
 	if (!request->followed)
 		rules_paths(guard->rules, is_value, &value);
@@ -221,7 +223,7 @@ static void serve_event(struct guard *guard, const struct fanotify_event_metadat
 	request.report.time_ns = now_ns();
 	process_init(&request.process, event->pid);
 	find_path(&request);
-	atomic_fetch_add(&guard->asked, 1);
+	atomic_fetch_add(&guard->asked, !(event->mask & FAN_MODIFY));
 	/* Its number not to be had: judged by its name alone. */
 	if (event->pid != getpid()) {
 		file_id_of(event->fd, &request.id, &regular);
@@ -234,7 +236,8 @@ static void serve_event(struct guard *guard, const struct fanotify_event_metadat
 		send_signal(&request, answer.signal);
 	atomic_fetch_add(&guard->killed, answer.kill);
 	atomic_fetch_add(&guard->denied, answer.deny);
-	respond(guard->group, event->fd, response_of(&answer));
+	if (!(event->mask & FAN_MODIFY))
+		respond(guard->group, event->fd, response_of(&answer));
 	if (request.pidfd >= 0)
 		close(request.pidfd);
 	close(event->fd);

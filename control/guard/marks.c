@@ -38,9 +38,9 @@ int marks_heed(int group, int fd)
 	return mark(group, FAN_MARK_REMOVE | FAN_MARK_IGNORED_MASK, opening, fd);
 }
 
-int marks_add(int group, int fd, enum marks_what what, bool exec, bool *pre)
+int marks_add(int group, int fd, enum marks_what what, unsigned also, bool *pre)
 {
-	uint64_t mask = FAN_OPEN_PERM | (exec ? FAN_OPEN_EXEC_PERM : 0) |
+	uint64_t mask = FAN_OPEN_PERM | (also & MARKS_EXEC ? FAN_OPEN_EXEC_PERM : 0) |
 			(what == MARKS_FILE ? 0 : FAN_EVENT_ON_CHILD);
 	int err;
 
@@ -56,13 +56,14 @@ int marks_add(int group, int fd, enum marks_what what, bool exec, bool *pre)
 			*pre = !err;
 		return err;
 	}
-	return mark(group, FAN_MARK_ADD, mask | FAN_ACCESS_PERM, fd);
+	mask |= FAN_ACCESS_PERM | (also & MARKS_WRITES ? FAN_MODIFY : 0);
+	return mark(group, FAN_MARK_ADD, mask, fd);
 }
 
 int marks_remove(int group, int fd)
 {
-	static const uint64_t plain =
-		FAN_OPEN_PERM | FAN_OPEN_EXEC_PERM | FAN_ACCESS_PERM | FAN_EVENT_ON_CHILD;
+	static const uint64_t plain = FAN_OPEN_PERM | FAN_OPEN_EXEC_PERM | FAN_ACCESS_PERM |
+				      FAN_MODIFY | FAN_EVENT_ON_CHILD;
 	int err = mark(group, FAN_MARK_REMOVE, plain | FAN_PRE_ACCESS, fd);
 
 	/* A kernel without FAN_PRE_ACCESS, or a file system that it is refused on. */

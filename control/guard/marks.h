@@ -30,11 +30,15 @@ enum marks_what {
 	MARKS_WITHIN, /* the same, and reading and writing of what was opened so */
 };
 
+/* What else is wanted: execution told from opening; writing, where it is not asked about before. */
+#define MARKS_EXEC   1u
+#define MARKS_WRITES 2u
+
 /*
  * Marks what the descriptor, which may be an O_PATH one, stands for. Nothing is opened. *pre (may
  * be NULL): FAN_PRE_ACCESS could be had; else FAN_ACCESS_PERM, which is asked before reads only.
  */
-int marks_add(int group, int fd, enum marks_what what, bool exec, bool *pre);
+int marks_add(int group, int fd, enum marks_what what, unsigned also, bool *pre);
 
 /*
  * Its opens are not asked about any more, although its directory is marked: until it is written to,

@@ -45,7 +45,7 @@ void report_write(const struct report *report, const char *path, int fd, struct 
 		return;
 	if (fstat(fd, &info))
 		info.st_mode = 0;
-	if (process->pid > 0 && process_writes(process->pid))
+	if (report->writes || (process->pid > 0 && process_writes(process->pid)))
 		mask = 2;
 	for (size_t i = 0; i < report->n_hits; i++)
 		queue_put(queue, json_pack("{s:I s:i s:s s:s s:o s:i s:i s:O}", "time_ns",

@@ -14,6 +14,7 @@
 /* What is to be told of one access, gathered while the rules are asked. */
 struct report {
 	uint64_t time_ns; /* CLOCK_BOOTTIME */
+	bool writes;	  /* for certain; else it is found out */
 	struct {
 		struct policy *policy;
 		const struct hook *hook;

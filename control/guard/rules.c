@@ -194,6 +194,33 @@ bool rules_have(const struct rules *rules, enum stage stage)
 	return false;
 }
 
+static bool only_watches(const struct hook *hook)
+{
+	for (size_t i = 0; i < hook->n_selectors; i++) {
+		const struct selector *selector = &hook->selectors[i];
+		bool enforces = false;
+
+		for (size_t j = 0; j < selector->n_actions; j++)
+			enforces = enforces || tracing_enforces(selector->actions[j].kind);
+		if (!enforces)
+			return true;
+	}
+	return false;
+}
+
+bool rules_watch(const struct rules *rules)
+{
+	for (size_t i = 0; i < rules->n_policies; i++) {
+		const struct policy *policy = &rules->policies[i];
+
+		for (size_t j = 0; j < policy->n_hooks; j++)
+			if (policy->hooks[j].stage == STAGE_ACCESS &&
+			    (policy->mode == TRACING_MONITOR || only_watches(&policy->hooks[j])))
+				return true;
+	}
+	return false;
+}
+
 /*
  * Of a selector's filters, which all hold, one says where to look: an Equal, else the longest
  * Prefix.

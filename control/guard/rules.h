@@ -102,6 +102,9 @@ bool rules_set(struct rules *rules, const char *name, bool enabled, const char *
 /* Does any hook have this stage? */
 bool rules_have(const struct rules *rules, enum stage stage);
 
+/* Is there a hook that tells of accesses and lets them go on? */
+bool rules_watch(const struct rules *rules);
+
 /* Calls for each Equal and each Prefix that marks must stand for. */
 typedef void rules_path_fn(void *context, const char *value, bool prefix);
 void rules_paths(const struct rules *rules, rules_path_fn *fn, void *context);

@@ -88,7 +88,7 @@ static int mark_below(struct watch *watch, const char *path, const char *start)
 	err = spot_directory(watch, path, &spot);
 	if (err == -ENOENT || err == -ENOTDIR)
 		return 0;
-	err = err ?: marks_add(watch->group, fd, MARKS_WITHIN, watch->exec, &pre);
+	err = err ?: marks_add(watch->group, fd, MARKS_WITHIN, watch->also, &pre);
 	if (err)
 		return watch_refuse(watch, err, path);
 	watch->pre_access = watch->pre_access && pre;

@@ -88,7 +88,7 @@ int watch_way(struct watch *watch, const char *path, struct spot **parent)
 static int mark_names(struct watch *watch, const char *directory)
 {
 	cleanup_close int fd = watch_look(directory, O_DIRECTORY);
-	int err = fd < 0 ? fd : marks_add(watch->group, fd, MARKS_NAMES, watch->exec, NULL);
+	int err = fd < 0 ? fd : marks_add(watch->group, fd, MARKS_NAMES, watch->also, NULL);
 
 	return err == -ENOENT || err == -ENOTDIR || err == -ELOOP
 		       ? 0
@@ -108,7 +108,7 @@ static int follow(struct watch *watch, int fd, const char *name)
 	pthread_mutex_lock(watch->lock);
 	err = files_add(watch->files, &id, name, fd, &added);
 	pthread_mutex_unlock(watch->lock);
-	err = err ?: marks_add(watch->group, fd, MARKS_FILE, watch->exec, &pre);
+	err = err ?: marks_add(watch->group, fd, MARKS_FILE, watch->also, &pre);
 	err = err ?: spot_file(watch, fd, &id);
 	if (err)
 		return watch_refuse(watch, err, name);
@@ -164,7 +164,8 @@ int watch_scan(struct watch *watch, const struct rules *rules, char *why)
 	watch->round++;
 	watch->n_directories = watch->n_missing = 0;
 	watch->pre_access = true;
-	watch->exec = rules_have(rules, STAGE_EXEC);
+	watch->also = (rules_have(rules, STAGE_EXEC) ? MARKS_EXEC : 0) |
+		      (rules_watch(rules) ? MARKS_WRITES : 0);
 	watch->why = why;
 	rules_paths(rules, place, &scan);
 	watch->why = NULL;
@@ -252,7 +253,7 @@ void watch_follow(struct watch *watch, int fd)
 
 	if (file_id_of(fd, &id, &regular))
 		return;
-	marks_add(watch->group, fd, MARKS_FILE, watch->exec, NULL);
+	marks_add(watch->group, fd, MARKS_FILE, watch->also, NULL);
 	spot_file(watch, fd, &id);
 }
 

@@ -24,7 +24,7 @@ struct spot;
 
 struct watch {
 	int inotify, group;
-	bool exec; /* somebody wants to know of execution */
+	unsigned also; /* MARKS_…: what somebody wants to know of */
 	bool heed; /* the rules are new: files below a Prefix that were of no interest may be now */
 	struct files *files;
 	pthread_mutex_t *lock;

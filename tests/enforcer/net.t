@@ -69,10 +69,8 @@ ok "others read"                             is harmless cat $disk/other
 ok "then all that can kill is"               eventually says raw_tp chasqui status
 ok "it kills as well"                        kills cat $secret
 mv own/away own/chasqui-guard
-patience=20
 ok "the guard is back"                       eventually is true guard connected
 ok "and nobody pays any more"                eventually is "1 0" eval '{ waiting; attached; } | xargs'
-patience=10
 end_guard
 ok "one that dies is started anew"           eventually is "true 1 0" eval '{ guard connected; waiting; attached; } | xargs'
 ok "it kills"                                kills cat $secret

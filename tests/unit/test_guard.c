@@ -109,7 +109,7 @@ static void what_enforces_does_so_when_it_is_opened(void **state)
 	one.question.stage = STAGE_ACCESS;
 	ask(&one, watching);
 	assert_false(one.answer.deny);
-	assert_int_equal(one.action, TRACING_ACTION_POST);
+	assert_int_equal(one.action, TRACING_ACTION_SIGKILL);
 	assert_int_equal(watching->policies[0].counted.monitored, 1);
 }
 
