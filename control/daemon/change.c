@@ -2,22 +2,14 @@
 #include "daemon/change.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "api/server.h"
-#include "compile/hosts.h"
-#include "daemon/addresses.h"
+#include "daemon/change_inside.h"
 #include "daemon/confirm.h"
-#include "daemon/daemon.h"
 #include "daemon/history.h"
 #include "daemon/hits.h"
 #include "daemon/notify.h"
 #include "daemon/ports.h"
-#include "daemon/stage.h"
-#include "daemon/state.h"
-#include "daemon/tracing.h"
 #include "daemon/tunnel.h"
 #include "daemon/worker.h"
 #include "identity/registry.h"
@@ -28,33 +20,6 @@
 /* Generations for which a number is kept that none of them asks for: events and flows lag behind.
  */
 #define IDENTITY_ROUNDS 8
-
-/* One change under way, or waiting. */
-struct change {
-	struct change *next;
-	struct daemon *daemon;
-	enum change_kind kind;
-	char *who, *text;
-	size_t bytes;
-	uint32_t history;
-	uint32_t confirm_s; /* 0: for good */
-	bool undo;
-	bool in_place; /* came into the live generation */
-	struct api_request *request;
-
-	struct stage stage;
-	struct config *config;
-	struct generation *generation;
-	struct enforcer_plan *plan; /* who serves the hooks of the TracingPolicies */
-	struct problems problems;
-	struct addresses own;	/* as the compiler is told */
-	uint16_t *port_numbers; /* of the Gateway document's ports, in its order, and its tunnel */
-	bool tunnel_applied;	/* and has to be ended */
-	bool last_good;		/* the directory was bad, this is the newest of the history */
-	int err;
-	char *refusal;
-	char *first_refusal; /* what was wrong with the directory, with last_good */
-};
 
 static void read_documents(void *data);
 static void on_read(void *data);
@@ -78,40 +43,6 @@ static void change_free(struct change *change)
 	free(change);
 }
 
-static int refuse(struct change *change, int err, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static int refuse(struct change *change, int err, const char *format, ...)
-{
-	va_list args;
-
-	free(give(change->refusal));
-	va_start(args, format);
-	if (vasprintf(&change->refusal, format, args) < 0)
-		change->refusal = NULL;
-	va_end(args);
-	change->err = err;
-	return err;
-}
-
-static const char *how(const struct change *change, char *text, size_t size)
-{
-	static const char *const verbs[] = {
-		[CHANGE_START] = "start",	[CHANGE_RELOAD] = "reload",
-		[CHANGE_APPLY] = "apply",	[CHANGE_DELETE] = "delete",
-		[CHANGE_ROLLBACK] = "rollback", [CHANGE_RECOMPILE] = "own addresses changed",
-	};
-
-	if (change->kind == CHANGE_ROLLBACK)
-		snprintf(text, size, "rollback to %u", change->history);
-	else
-		snprintf(text, size, "%s%s%s%s", verbs[change->kind],
-			 change->stage.summary ? " " : "",
-			 change->stage.summary ? change->stage.summary : "",
-			 change->last_good ? " (last good configuration)" : "");
-	return text;
-}
-
 /* Starts the first that waits, or, when nothing is under way any more, says so. */
 static void start_next(struct daemon *daemon)
 {
@@ -120,7 +51,7 @@ static void start_next(struct daemon *daemon)
 	if (!change || worker_busy(daemon->worker))
 		return;
 	if (worker_start(daemon->worker, read_documents, on_read, change) < 0) {
-		refuse(change, -ENOMEM, "no thread could be started");
+		change_refuse(change, -ENOMEM, "no thread could be started");
 		on_read(change);
 	}
 }
@@ -152,138 +83,22 @@ static void read_documents(void *data)
 		return;
 	err = stage_documents(change);
 	if (err) {
-		refuse(change, err, "%s",
-		       change->stage.refusal ? change->stage.refusal : strerror(-err));
+		change_refuse(change, err, "%s",
+			      change->stage.refusal ? change->stage.refusal : strerror(-err));
 		return;
 	}
 	err = config_read(change->stage.path, &change->config, &change->problems);
 	if (err == -EINVAL && change->problems.count)
-		refuse(change, err, "%zu problem%s in the documents; nothing was changed",
-		       change->problems.count, change->problems.count == 1 ? "" : "s");
+		change_refuse(change, err, "%zu problem%s in the documents; nothing was changed",
+			      change->problems.count, change->problems.count == 1 ? "" : "s");
 	else if (err)
-		refuse(change, err, "%s: %s", change->stage.config_directory, strerror(-err));
+		change_refuse(change, err, "%s: %s", change->stage.config_directory,
+			      strerror(-err));
 	else if (!change->config->gateway.at.line)
-		refuse(change, -EINVAL,
-		       "%s has no Gateway document, so there is no port to guard; nothing was changed",
-		       change->stage.config_directory);
-}
-
-static char *problems_text(const struct change *change)
-{
-	return change->problems.count ? problems_print(&change->problems) : NULL;
-}
-
-static json_t *refusal_as_json(const struct change *change)
-{
-	cleanup_free char *text = problems_text(change);
-	json_t *answer =
-		json_pack("{s:s, s:s*}", "error",
-			  change->refusal ? change->refusal : strerror(-change->err), "text", text);
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < change->problems.count; i++) {
-		const struct problem *problem = &change->problems.list[i];
-		const char *path = problem->at.line && problem->at.file < change->problems.n_paths
-					   ? change->problems.paths[problem->at.file]
-					   : "";
-
-		json_array_append_new(list,
-				      json_pack("{s:s, s:i, s:i, s:s}", "file", path, "line",
-						(int)problem->at.line, "column",
-						(int)problem->at.column, "text", problem->text));
-	}
-	if (change->problems.count)
-		json_object_set_new(answer, "problems", list);
-	else
-		json_decref(list);
-	return answer;
-}
-
-static int http_status(int err)
-{
-	switch (err) {
-	case -EINVAL:
-	case -E2BIG:
-	case -EOPNOTSUPP:
-		return 422;
-	case -ENOENT:
-		return 404;
-	case -ESTALE:
-	case -EBUSY:
-		return 409;
-	default:
-		return 500;
-	}
-}
-
-static void log_problems(const struct change *change)
-{
-	cleanup_free char *text = problems_text(change);
-	char *rest = text;
-
-	for (const char *line = text ? strsep(&rest, "\n") : NULL; line; line = strsep(&rest, "\n"))
-		if (*line)
-			log_error("%s", line);
-}
-
-static void tell_refusal(struct change *change)
-{
-	struct daemon *daemon = change->daemon;
-	char what[256];
-
-	log_problems(change);
-	log_audit("%s by %s refused: %s", how(change, what, sizeof(what)), change->who,
-		  change->refusal ? change->refusal : strerror(-change->err));
-	free(daemon->last_refusal);
-	daemon->last_refusal = give(change->refusal);
-	change->refusal = daemon->last_refusal ? strdup(daemon->last_refusal) : NULL;
-	if (change->request)
-		api_reply(give(change->request), http_status(change->err), refusal_as_json(change));
-}
-
-/* Does the live Gateway document ask for other sizes than the tables of flows have? */
-static bool limits_wait(const struct daemon *daemon)
-{
-	const struct limits *wanted = &daemon->live.generation->limits;
-
-	return wanted->conntrack != daemon->limits.conntrack ||
-	       wanted->unproven != daemon->limits.unproven ||
-	       wanted->fragments != daemon->limits.fragments;
-}
-
-static const char *confirm_text(const struct change *change, char *text, size_t size)
-{
-	*text = '\0';
-	if (change->confirm_s)
-		snprintf(text, size,
-			 "; back to entry %u of the history in %u s without \"chasqui confirm\"",
-			 change->daemon->pending.back_to, change->confirm_s);
-	return text;
-}
-
-static void tell_success(struct change *change)
-{
-	struct daemon *daemon = change->daemon;
-	char what[256], until[128], message[640];
-
-	how(change, what, sizeof(what));
-	log_audit(
-		"%s by %s: generation %u is live: %zu endpoints, %zu policies, %zu pairs, %zu rules",
-		what, change->who, daemon->live.number, daemon->live.generation->n_endpoints,
-		daemon->live.generation->n_policies, daemon->live.generation->n_pairs,
-		daemon->live.generation->n_rules);
-	snprintf(message, sizeof(message), "%s: %sgeneration %u%s%s%s", what,
-		 change->in_place ? "its addresses came into " : "", daemon->live.number,
-		 change->in_place ? "" : " is live",
-		 limits_wait(daemon) ? "; the new limits of flow tables come with a restart" : "",
-		 confirm_text(change, until, sizeof(until)));
-	if (limits_wait(daemon))
-		log_warn(
-			"the flow tables have the sizes of the last start; a restart gives them the new limits and keeps the flows");
-	if (change->request)
-		api_reply(give(change->request), 200,
-			  json_pack("{s:s, s:I}", "message", message, "generation",
-				    (json_int_t)daemon->live.number));
+		change_refuse(
+			change, -EINVAL,
+			"%s has no Gateway document, so there is no port to guard; nothing was changed",
+			change->stage.config_directory);
 }
 
 /* The change is over, whatever came of it: the next may begin. */
@@ -293,7 +108,7 @@ static void finish(struct change *change)
 	char status[256];
 
 	if (change->err)
-		tell_refusal(change);
+		change_tell_refusal(change);
 	if (change->err && change->undo && daemon->pending.back_to)
 		confirm_retry(daemon);
 	daemon->changing = change->next;
@@ -318,7 +133,7 @@ static bool fall_back(struct change *change)
 
 	if (change->kind != CHANGE_START || change->last_good)
 		return false;
-	log_problems(change);
+	change_log_problems(change);
 	log_error("%s is refused: %s", change->daemon->options.config_directory,
 		  change->refusal ? change->refusal : strerror(-change->err));
 	if (!newest) {
@@ -395,13 +210,14 @@ static int number_ports(struct change *change)
 	free(change->port_numbers);
 	change->port_numbers = calloc(gateway->n_ports + 1, sizeof(*change->port_numbers));
 	if (!change->port_numbers)
-		return refuse(change, -ENOMEM, "out of memory");
+		return change_refuse(change, -ENOMEM, "out of memory");
 	for (size_t i = 0; (name = name_at(gateway, i)); i++) {
 		change->port_numbers[i] = port_number_of(change, name);
 		if (!change->port_numbers[i])
-			return refuse(change, -E2BIG,
-				      "port %s: no number is left for it, %d ports are the most",
-				      name, CHQ_PORT_MAX - 1);
+			return change_refuse(
+				change, -E2BIG,
+				"port %s: no number is left for it, %d ports are the most", name,
+				CHQ_PORT_MAX - 1);
 	}
 	return 0;
 }
@@ -419,7 +235,7 @@ static void begin_compile(struct change *change)
 	if (!err)
 		return;
 	if (!change->err)
-		refuse(change, err, "%s", strerror(-err));
+		change_refuse(change, err, "%s", strerror(-err));
 	fail(change);
 }
 
@@ -432,11 +248,11 @@ static int refuse_while_pending(struct change *change)
 	const struct pending *pending = &change->daemon->pending;
 
 	if (change->undo && !pending->back_to)
-		return refuse(change, -EBUSY, "somebody else has decided meanwhile");
+		return change_refuse(change, -EBUSY, "somebody else has decided meanwhile");
 	if (!pending->back_to || change->confirm_s || change->kind == CHANGE_START ||
 	    change->kind == CHANGE_ROLLBACK || change->kind == CHANGE_RECOMPILE)
 		return 0;
-	return refuse(
+	return change_refuse(
 		change, -EBUSY,
 		"the last change waits to be confirmed; first \"chasqui confirm\", or \"chasqui rollback %u\"",
 		pending->back_to);
@@ -490,7 +306,7 @@ static void apply_tunnel(struct change *change)
 		return;
 	err = tunnel_begin_change(change->daemon, change->config, words, sizeof(words));
 	if (err)
-		refuse(change, err, "%s; nothing was changed", words);
+		change_refuse(change, err, "%s; nothing was changed", words);
 	change->tunnel_applied = !err;
 }
 
@@ -517,171 +333,12 @@ static void compile(void *data)
 	err = generation_compile(change->config, &facts, &change->generation, &change->problems);
 
 	if (err && change->problems.count)
-		refuse(change, err, "%zu problem%s in the documents; nothing was changed",
-		       change->problems.count, change->problems.count == 1 ? "" : "s");
+		change_refuse(change, err, "%zu problem%s in the documents; nothing was changed",
+			      change->problems.count, change->problems.count == 1 ? "" : "s");
 	else if (err)
-		refuse(change, err, "the compiler: %s", strerror(-err));
+		change_refuse(change, err, "the compiler: %s", strerror(-err));
 	else
 		apply_tunnel(change);
-}
-
-/* The way back is noted before the change is live, so that no crash can come between. */
-static int ask_to_confirm(struct change *change)
-{
-	int err = change->confirm_s ? confirm_begin(change->daemon, change->confirm_s) : 0;
-
-	if (err == -ENOENT)
-		return refuse(change, -EBUSY,
-			      "no configuration is kept to go back to; nothing was changed");
-	if (err)
-		return refuse(change, err, "%s: %s; nothing was changed",
-			      change->daemon->options.state_directory, strerror(-err));
-	return 0;
-}
-
-/* One endpoint more of a known kind is news for its own addresses alone: no new generation. */
-static bool comes_in_place(struct change *change)
-{
-	struct daemon *daemon = change->daemon;
-	const struct generation *live = daemon->live.generation;
-
-	return (change->kind == CHANGE_RELOAD || change->kind == CHANGE_APPLY) && live &&
-	       datapath_live(daemon->datapath) == daemon->live.number &&
-	       hosts_grew_by_one(live, change->generation) &&
-	       datapath_hosts_add(daemon->datapath, live, change->generation) == 0;
-}
-
-static int refuse_hook(struct change *change, int err, const char *why, struct place at)
-{
-	if (!at.line)
-		return refuse(change, err, "%s", *why ? why : strerror(-err));
-	problems_add(&change->problems, change->config, at, "%s", *why ? why : strerror(-err));
-	return refuse(change, err, "a hook cannot be served; nothing was changed");
-}
-
-/* The hooks of TracingPolicies. They come first, because they can be taken back. */
-static int enforce(struct change *change)
-{
-	struct enforcer *enforcer = change->daemon->enforcer;
-	const struct config *config = change->config;
-	char why[ENFORCER_WHY_BYTES];
-	struct place at;
-	int err;
-
-	if (change->kind == CHANGE_RECOMPILE)
-		return 0;
-	enforcer_plan_free(give(change->plan));
-	err = enforcer_plan(enforcer, config->tracing, config->n_tracing, why, &at, &change->plan);
-	if (!err)
-		err = enforcer_apply(enforcer, change->plan, why, &at);
-	return err ? refuse_hook(change, err, why, at) : 0;
-}
-
-static int take_back(struct change *change, int err)
-{
-	char why[ENFORCER_WHY_BYTES];
-
-	if (change->kind != CHANGE_RECOMPILE && enforcer_undo(change->daemon->enforcer, why) < 0)
-		log_error("the hooks that were live could not be put back: %s", why);
-	return err;
-}
-
-static int install(struct change *change)
-{
-	struct daemon *daemon = change->daemon;
-	uint32_t number = daemon->highest + 1;
-	struct pending before = daemon->pending;
-	const char *words;
-	int err;
-
-	if (change->kind == CHANGE_APPLY || change->kind == CHANGE_DELETE) {
-		err = stage_check_fresh(&change->stage);
-		if (err)
-			return refuse(change, err, "%s", change->stage.refusal);
-	}
-	daemon->highest = number;
-	err = state_write(daemon);
-	if (err)
-		return refuse(change, err, "%s: %s; nothing was changed",
-			      daemon->options.state_directory, strerror(-err));
-	err = ask_to_confirm(change);
-	if (!err)
-		err = enforce(change);
-	if (err) {
-		confirm_restore(daemon, &before);
-		return err;
-	}
-	change->in_place = comes_in_place(change);
-	if (!change->in_place)
-		err = datapath_install(daemon->datapath, change->generation, number);
-	if (err) {
-		if (change->confirm_s)
-			confirm_restore(daemon, &before);
-		words = datapath_refusal(daemon->datapath);
-		refuse(change, err, "%s", words && *words ? words : strerror(-err));
-		return take_back(change, err);
-	}
-	return 0;
-}
-
-/* From here on the new generation is live; what fails now is said, and undoes nothing. */
-static void keep(struct change *change)
-{
-	struct daemon *daemon = change->daemon;
-	char what[256];
-	struct history_note note = {.number = daemon->highest,
-				    .who = change->who,
-				    .how = how(change, what, sizeof(what)),
-				    .hash = change->stage.hash};
-	int err = 0;
-
-	if (change->kind == CHANGE_APPLY || change->kind == CHANGE_DELETE)
-		err = stage_write_through(&change->stage);
-	else if (change->kind == CHANGE_ROLLBACK)
-		err = stage_replace_directory(&change->stage);
-	if (err)
-		log_error("generation %u is live, but %s is not as it says: %s", note.number,
-			  daemon->options.config_directory,
-			  change->stage.refusal ? change->stage.refusal : strerror(-err));
-	if (change->last_good) {
-		daemon->live.history = change->history;
-		return;
-	}
-	err = history_keep(daemon->options.state_directory, change->stage.path, &note);
-	if (err)
-		log_error("%s/history: %s; this configuration is not kept",
-			  daemon->options.state_directory, strerror(-err));
-	else
-		daemon->live.history = note.number;
-}
-
-static void make_live(struct change *change)
-{
-	struct daemon *daemon = change->daemon;
-	struct live *live = &daemon->live;
-	char what[256];
-
-	if (change->plan) {
-		enforcer_keep(daemon->enforcer, give(change->plan));
-		tracing_save(daemon);
-	}
-	generation_free(live->generation);
-	if (live->config != change->config)
-		config_free(live->config);
-	live->config = give(change->config);
-	live->generation = give(change->generation);
-	if (!change->in_place)
-		live->number = daemon->highest;
-	if (change->kind == CHANGE_RECOMPILE)
-		return;
-	live->since = time(NULL);
-	free(live->who);
-	free(live->how);
-	live->who = strdup(change->who);
-	live->how = strdup(how(change, what, sizeof(what)));
-	live->last_good = change->last_good;
-	free(daemon->last_refusal);
-	daemon->last_refusal = give(change->first_refusal);
 }
 
 static void on_compiled(void *data)
@@ -689,25 +346,25 @@ static void on_compiled(void *data)
 	struct change *change = data;
 	struct daemon *daemon = change->daemon;
 
-	if (change->err || install(change) < 0) {
+	if (change->err || change_install(change) < 0) {
 		end_tunnel(change, false);
 		fail(change);
 		return;
 	}
 	if (!change->in_place)
 		hits_follow(daemon, change->generation);
-	make_live(change);
+	change_make_live(change);
 	registry_commit(daemon->identities, IDENTITY_ROUNDS);
 	if (names_learn(daemon->names, daemon->live.number, daemon->live.generation) < 0)
 		log_warn("events of generation %u come without names: out of memory",
 			 daemon->live.number);
 	end_tunnel(change, true);
 	if (change->kind != CHANGE_RECOMPILE)
-		keep(change);
+		change_keep(change);
 	if (change->kind == CHANGE_ROLLBACK && !change->confirm_s)
 		confirm_end(daemon);
 	ports_sync(daemon, true);
-	tell_success(change);
+	change_tell_success(change);
 	finish(change);
 }
 
