@@ -102,7 +102,7 @@ ok "a body of 65 MiB is refused"            not send_bytes 68157440
 ok "and the daemon is well"                 is enforcing live .state
 ok "many who hang up at once"               hang_up_often
 ok "do no harm"                             eventually is enforcing live .state
-ok "what they asked for ends"               eventually is false live .changing
+patience=60 ok "what they asked for ends"   eventually is false live .changing
 
 # ---- events ----
 chasqui events --follow --drops -o json >/run/test/drops &
