@@ -170,7 +170,7 @@ static json_t *back_ends_of(const struct enforcer_call *call, bool guarded)
 
 	if (guarded)
 		json_array_append_new(list, json_string("fanotify"));
-	if (call->back_end != HOOKS_NONE && !call->waits)
+	if (call->back_end != HOOKS_NONE && !call->part.waits)
 		json_array_append_new(list, json_string(hooks_back_end_word(call->back_end)));
 	return list;
 }
@@ -178,7 +178,7 @@ static json_t *back_ends_of(const struct enforcer_call *call, bool guarded)
 /* What waits behind the guard. */
 static json_t *ready_of(const struct enforcer_call *call)
 {
-	return json_string(call->waits ? hooks_back_end_word(call->back_end) : "");
+	return json_string(call->part.waits ? hooks_back_end_word(call->back_end) : "");
 }
 
 /* What the stronger of the two cannot stop: the other stands behind it. */

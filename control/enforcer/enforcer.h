@@ -46,7 +46,7 @@ struct enforcer_call {
 	enum hooks_back_end behind;   /* the guard; NONE: it stands alone */
 	enum hooks_back_end back_end; /* the program that serves it now */
 	bool guard;
-	bool waits;   /* behind the guard, that is not attached until it is needed */
+	struct hooks_part part; /* of that program, behind the guard */
 	bool missing; /* the kernel has no such function, and the policy says that this may be */
 };
 
@@ -55,7 +55,7 @@ struct enforcer_policy {
 	struct enforcer_call *calls;
 	size_t n_calls;
 	enum hooks_back_end **back_ends; /* by hook, then by call: what the calls say */
-	bool **waits;			 /* the same */
+	struct hooks_part **parts;	 /* the same */
 	size_t n_hooks;			 /* so that it can be freed after its document */
 };
 

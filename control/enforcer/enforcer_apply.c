@@ -37,15 +37,15 @@ static int make_room(const struct tracing_policy *policy, struct enforcer_policy
 		calls += plan_calls(&policy->hooks[h]);
 	ret->calls = calloc(calls + 1, sizeof(*ret->calls));
 	ret->back_ends = calloc(policy->n_hooks + 1, sizeof(*ret->back_ends));
-	ret->waits = calloc(policy->n_hooks + 1, sizeof(*ret->waits));
-	if (!ret->calls || !ret->back_ends || !ret->waits)
+	ret->parts = calloc(policy->n_hooks + 1, sizeof(*ret->parts));
+	if (!ret->calls || !ret->back_ends || !ret->parts)
 		return -ENOMEM;
 	ret->n_hooks = policy->n_hooks;
 	for (size_t h = 0; h < policy->n_hooks; h++) {
 		ret->back_ends[h] =
 			calloc(plan_calls(&policy->hooks[h]) + 1, sizeof(**ret->back_ends));
-		ret->waits[h] = calloc(plan_calls(&policy->hooks[h]) + 1, sizeof(**ret->waits));
-		if (!ret->back_ends[h] || !ret->waits[h])
+		ret->parts[h] = calloc(plan_calls(&policy->hooks[h]) + 1, sizeof(**ret->parts));
+		if (!ret->back_ends[h] || !ret->parts[h])
 			return -ENOMEM;
 	}
 	return 0;
@@ -215,7 +215,7 @@ int enforcer_apply_hooks(struct enforcer *enforcer, const struct enforcer_plan *
 			.mode = plan->policies[i].wish.mode,
 			.back_ends =
 				(const enum hooks_back_end *const *)plan->policies[i].back_ends,
-			.waits = (const bool *const *)plan->policies[i].waits,
+			.parts = (const struct hooks_part *const *)plan->policies[i].parts,
 		};
 	err = hooks_apply(enforcer->hooks, policies, plan->count, words, at);
 	if (err) {
@@ -240,7 +240,7 @@ static bool same_policy(const struct enforcer_policy *a, const struct enforcer_p
 		return false;
 	for (size_t i = 0; i < a->n_calls; i++)
 		if (a->calls[i].back_end != b->calls[i].back_end ||
-		    a->calls[i].waits != b->calls[i].waits ||
+		    a->calls[i].part.waits != b->calls[i].part.waits ||
 		    a->calls[i].guard != b->calls[i].guard)
 			return false;
 	return true;

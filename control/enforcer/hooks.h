@@ -86,6 +86,12 @@ int hooks_choose(struct hooks *hooks, const struct tracing_policy *policy,
 const char *hooks_limits(enum hooks_back_end back_end, const struct tracing_hook *hook,
 			 size_t call);
 
+/* A program that stands behind somebody else who serves the call. */
+struct hooks_part {
+	bool waits; /* for hooks_stand_by(): it is not attached. Of SYSCALL and FILEMAP only */
+	bool quiet; /* what is only told, the other one tells */
+};
+
 /* A policy, its mode, and who serves each of its calls. */
 struct hooks_policy {
 	const struct tracing_policy *policy;
@@ -96,9 +102,7 @@ struct hooks_policy {
 	 * serves it). back_ends == NULL: hooks_choose() for each.
 	 */
 	const enum hooks_back_end *const *back_ends;
-	/* waits[h][c]: its program waits for hooks_stand_by(). Only of SYSCALL and FILEMAP. NULL:
-	 * none does. */
-	const bool *const *waits;
+	const struct hooks_part *const *parts; /* the same; NULL: all of each */
 };
 
 /*

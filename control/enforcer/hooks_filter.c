@@ -458,16 +458,37 @@ static int plan_selector(struct plan *plan, const struct tracing_hook *hook,
 	return err;
 }
 
-int plan_selectors(struct plan *plan, const struct tracing_hook *hook, struct chq_hook *ret)
+static bool enforces(const struct tracing_selector *selector)
+{
+	for (size_t i = 0; i < selector->n_actions; i++)
+		if (tracing_enforces(selector->actions[i].kind))
+			return true;
+	return false;
+}
+
+/* It stands as before: where it matches, no later one is asked. */
+static void silence(struct chq_selector *selector)
+{
+	selector->n_acts = 1;
+	selector->acts[0] = (struct chq_act){.kind = CHQ_ACT_NOPOST};
+}
+
+int plan_selectors(struct plan *plan, const struct tracing_hook *hook, bool quiet,
+		   struct chq_hook *ret)
 {
 	static const struct tracing_selector any;
 	struct chq_selector selectors[TRACING_SELECTORS_MOST] = {};
 	size_t n = hook->n_selectors ? hook->n_selectors : 1;
 	int err = 0;
 
-	for (size_t i = 0; i < n && !err; i++)
-		err = plan_selector(plan, hook, hook->n_selectors ? &hook->selectors[i] : &any,
-				    &selectors[i]);
+	for (size_t i = 0; i < n && !err; i++) {
+		const struct tracing_selector *selector =
+			hook->n_selectors ? &hook->selectors[i] : &any;
+
+		err = plan_selector(plan, hook, selector, &selectors[i]);
+		if (quiet && !enforces(selector))
+			silence(&selectors[i]);
+	}
 	ret->first_selector = plan->selectors.n;
 	ret->n_selectors = n;
 	for (size_t i = 0; i < n && !err; i++) {

@@ -124,7 +124,9 @@ int plan_point(struct plan *plan, const struct plan_program *wanted, uint32_t fl
 
 /* ---- hooks_filter.c ---- */
 
-int plan_selectors(struct plan *plan, const struct tracing_hook *hook, struct chq_hook *ret);
+/* quiet: what does not enforce is not told. */
+int plan_selectors(struct plan *plan, const struct tracing_hook *hook, bool quiet,
+		   struct chq_hook *ret);
 
 /* ---- hooks_syscall.c: what system calls make of hooks ---- */
 

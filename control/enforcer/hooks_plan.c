@@ -342,6 +342,11 @@ static int plan_direct(struct plan *plan, const struct tracing_hook *hook, const
 	return err;
 }
 
+static struct hooks_part part_of(const struct hooks_policy *policy, size_t hook, size_t call)
+{
+	return policy->parts ? policy->parts[hook][call] : (struct hooks_part){};
+}
+
 static int plan_call(struct plan *plan, const struct hooks_policy *policy, size_t hook_number,
 		     size_t call, const struct chq_hook *template)
 {
@@ -353,7 +358,7 @@ static int plan_call(struct plan *plan, const struct hooks_policy *policy, size_
 		.is_syscall = hook->kind == TRACING_KPROBE && hook->syscall,
 		.policy = policy->policy,
 		.at = hook->at,
-		.waits = policy->waits && policy->waits[hook_number][call],
+		.waits = part_of(policy, hook_number, call).waits,
 	};
 	long number = list_add(&plan->hooks, template);
 	int err;
@@ -382,6 +387,7 @@ static int plan_hook(struct plan *plan, const struct hooks_policy *policy, uint3
 	const enum hooks_back_end *back_ends = policy->back_ends[hook_number];
 	struct chq_hook template = {
 		.policy = policy_number, .returns = hook->returns, .kind = hook->kind};
+	struct chq_hook quiet;
 	bool served = false;
 	int err;
 
@@ -392,11 +398,15 @@ static int plan_hook(struct plan *plan, const struct hooks_policy *policy, uint3
 	err = plan_args(plan, hook, &template);
 	if (!err && hook->kind == TRACING_TRACEPOINT && !hook->raw)
 		err = plan_fields(plan, hook, &template);
-	if (!err)
-		err = plan_selectors(plan, hook, &template);
+	quiet = template;
+	err = err ?: plan_selectors(plan, hook, false, &template);
+	err = err ?: plan_selectors(plan, hook, true, &quiet);
 	for (size_t call = 0; call < hook_calls(hook) && !err; call++) {
+		bool is_quiet = part_of(policy, hook_number, call).quiet;
+
 		if (back_ends[call] != HOOKS_NONE)
-			err = plan_call(plan, policy, hook_number, call, &template);
+			err = plan_call(plan, policy, hook_number, call,
+					is_quiet ? &quiet : &template);
 	}
 	return err;
 }

@@ -205,13 +205,18 @@ static bool may_wait(const struct enforcer_policy *policy, const struct enforcer
 static bool rely(struct enforcer_policy *policy, struct enforcer_call *call, bool guarded)
 {
 	enum hooks_back_end back_end = guarded ? call->behind : call->best;
-	bool waits = guarded && may_wait(policy, call);
-	bool changed = call->back_end != back_end || call->waits != waits;
+	struct hooks_part part = {
+		.waits = guarded && may_wait(policy, call),
+		.quiet = guarded && plan_guard_acts(policy, call) &&
+			 guard_tells(policy->wish.policy, call->hook_number, call->call),
+	};
+	bool changed = call->back_end != back_end || call->part.waits != part.waits ||
+		       call->part.quiet != part.quiet;
 
 	call->back_end = back_end;
-	call->waits = waits;
+	call->part = part;
 	policy->back_ends[call->hook_number][call->call] = back_end;
-	policy->waits[call->hook_number][call->call] = waits;
+	policy->parts[call->hook_number][call->call] = part;
 	return changed;
 }
 
@@ -248,10 +253,10 @@ static void policy_free(struct enforcer_policy *policy)
 {
 	for (size_t h = 0; policy->back_ends && h < policy->n_hooks; h++)
 		free(policy->back_ends[h]);
-	for (size_t h = 0; policy->waits && h < policy->n_hooks; h++)
-		free(policy->waits[h]);
+	for (size_t h = 0; policy->parts && h < policy->n_hooks; h++)
+		free(policy->parts[h]);
 	free(policy->back_ends);
-	free(policy->waits);
+	free(policy->parts);
 	free(policy->calls);
 }
 

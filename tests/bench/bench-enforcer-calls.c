@@ -179,7 +179,8 @@ static void apply_hooks(struct bench *bench, const struct way *way)
 	cleanup_free struct hooks_policy *policies = calloc(count, sizeof(*policies));
 	const enum hooks_back_end back_end[] = {way->back_end};
 	const enum hooks_back_end *const back_ends[] = {back_end};
-	const bool *const waits[] = {&way->waits};
+	const struct hooks_part part = {.waits = way->waits, .quiet = way->guarded};
+	const struct hooks_part *const parts[] = {&part};
 	char why[HOOKS_WHY_BYTES] = "";
 
 	for (size_t i = 0; i < count; i++)
@@ -187,7 +188,7 @@ static void apply_hooks(struct bench *bench, const struct way *way)
 						    .enabled = true,
 						    .mode = way->mode,
 						    .back_ends = back_ends,
-						    .waits = waits};
+						    .parts = parts};
 	if (hooks_apply(bench->hooks, policies, count, why, NULL) < 0)
 		die(way->name, why);
 }

@@ -60,6 +60,35 @@ ok "and nobody pays any more"                eventually is "1 0" eval '{ waiting
 ok "the guard kills"                         kills cat $secret
 ok "and others read"                         is harmless cat $disk/other
 
+# What is only told is told once, by the guard: also while what stands behind it is attached.
+cat >"$config/both.yaml" <<END
+apiVersion: cilium.io/v1alpha1
+kind: TracingPolicy
+metadata: {name: both}
+spec:
+  kprobes:
+  - call: security_file_permission
+    args: [{index: 0, type: file}, {index: 1, type: int}]
+    selectors:
+    - matchArgs: [{index: 0, operator: Equal, values: [$disk/both]}]
+      matchBinaries: [{operator: Postfix, values: [/cat]}]
+      matchActions: [{action: Sigkill}]
+    - matchArgs: [{index: 0, operator: Equal, values: [$disk/both]}]
+END
+echo "for some" >$disk/both
+ok "a policy that ends some and tells of others" chasqui reload
+ok "what waits is attached, for a moment"    is 1 attached
+ok "head reads"                              is "for" head -c 3 $disk/both
+told() { chasqui events --process --policy both --event kprobe | wc -l; }
+ok "which is told"                           eventually is 1 told
+ok "cat does not"                            kills cat $disk/both
+ok "which is told as well"                   eventually is 2 told
+sleep 0.5
+ok "each once"                               is 2 told
+rm "$config/both.yaml"
+ok "it goes"                                 chasqui reload
+ok "and nobody pays any more"                eventually is "1 0" eval '{ waiting; attached; } | xargs'
+
 # Without the guard.
 mv own/chasqui-guard own/away
 end_guard
