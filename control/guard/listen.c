@@ -213,7 +213,9 @@ static void send_signal(const struct request *request, unsigned signal)
 		syscall(SYS_pidfd_send_signal, request->pidfd, (int)signal, NULL, 0);
 }
 
-static void serve_event(struct guard *guard, const struct fanotify_event_metadata *event)
+/* The answer to it; FAN_NOFD as its descriptor: none is waited for. */
+static struct fanotify_response serve_event(struct guard *guard,
+					    const struct fanotify_event_metadata *event)
 {
 	struct request request = {.event = event, .pidfd = pidfd_of(event)};
 	struct answer answer = {0};
@@ -236,30 +238,52 @@ static void serve_event(struct guard *guard, const struct fanotify_event_metadat
 		send_signal(&request, answer.signal);
 	atomic_fetch_add(&guard->killed, answer.kill);
 	atomic_fetch_add(&guard->denied, answer.deny);
-	if (!(event->mask & FAN_MODIFY))
-		respond(guard->group, event->fd, response_of(&answer));
-	if (request.pidfd >= 0)
-		close(request.pidfd);
-	close(event->fd);
+	close_p(&request.pidfd);
+	if (event->mask & FAN_MODIFY) {
+		close(event->fd);
+		return (struct fanotify_response){.fd = FAN_NOFD};
+	}
+	return (struct fanotify_response){.fd = event->fd, .response = response_of(&answer)};
+}
+
+#define ROOM_BYTES 8192
+
+/*
+ * What was read together is answered together: each answer wakes all who wait, and those who
+ * run already cannot be woken again.
+ */
+static void serve_all(struct guard *guard, const struct fanotify_event_metadata *event,
+		      ssize_t length)
+{
+	struct fanotify_response answers[ROOM_BYTES / FAN_EVENT_METADATA_LEN];
+	size_t n = 0;
+
+	for (; FAN_EVENT_OK(event, length); event = FAN_EVENT_NEXT(event, length)) {
+		if (event->fd < 0)
+			continue;
+		answers[n] = serve_event(guard, event);
+		n += answers[n].fd != FAN_NOFD;
+	}
+	for (size_t i = 0; i < n; i++) {
+		respond(guard->group, answers[i].fd, answers[i].response);
+		close(answers[i].fd);
+	}
 }
 
 void *listen_run(void *context)
 {
 	struct guard *guard = context;
-	char room[8192] __attribute__((aligned(8)));
+	char room[ROOM_BYTES] __attribute__((aligned(8)));
 	struct pollfd wait = {.fd = guard->group, .events = POLLIN};
 
 	while (true) {
-		const struct fanotify_event_metadata *event = (const void *)room;
 		ssize_t length = read(guard->group, room, sizeof(room));
 
 		if (length < 0) {
 			poll(&wait, 1, errno == EAGAIN ? -1 : 1);
 			continue;
 		}
-		for (; FAN_EVENT_OK(event, length); event = FAN_EVENT_NEXT(event, length))
-			if (event->fd >= 0)
-				serve_event(guard, event);
+		serve_all(guard, (const void *)room, length);
 	}
 	return NULL;
 }

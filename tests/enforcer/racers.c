@@ -48,7 +48,7 @@ static void *read_along(void *unused)
 
 		if (n > 0)
 			atomic_fetch_add(&track->bytes, n);
-		usleep(100);
+		usleep(500);
 	}
 	return NULL;
 }
@@ -90,7 +90,7 @@ int main(int argc, char **argv)
 		if (!fork())
 			race(argv[1], i % 8 == 0);
 	while (atomic_load(&track->ready) < count)
-		usleep(10000);
+		usleep(500);
 	close(start[1]);
 	for (int i = 0; i < count; i++)
 		if (wait(&status) > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
