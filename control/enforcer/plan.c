@@ -91,15 +91,19 @@ static int choose_bpf(struct hooks *hooks, const char *no_hooks,
 	return err;
 }
 
+/* From here on who opens the files themselves pays more than all others would. */
+#define TOLD_DIRECTORIES 64
+
 /*
  * Only watched, by what every system call of the machine would pay for, or by nothing but the
- * guard: it is asked about this file alone, and tells of it by itself.
+ * guard: it is asked about these files alone, and tells of them by itself.
  */
 static bool is_told_by_guard(const struct enforcer_wish *wish, const struct enforcer_call *call)
 {
 	bool dear = call->best == HOOKS_SYSCALL || call->best == HOOKS_RAW_TRACEPOINT;
 
-	return (dear || call->best == HOOKS_NONE) &&
+	return (call->best == HOOKS_NONE ||
+		(dear && plan_trees_fit(call->hook, TOLD_DIRECTORIES))) &&
 	       guard_tells(wish->policy, call->hook_number, call->call) &&
 	       (wish->mode == TRACING_MONITOR || !any(call->hook, enforces));
 }

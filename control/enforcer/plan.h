@@ -22,6 +22,12 @@ int plan_call(struct hooks *hooks, const char *no_hooks, const struct enforcer_w
 /* Must the guard be there for this call to be what the policy says? */
 bool plan_needs_guard(const struct enforcer_call *call);
 
+/*
+ * Are there at most so many directories where the hook's Prefixes lead to? Its selectors must be
+ * of the kind that the guard can serve: their filters are paths.
+ */
+bool plan_trees_fit(const struct tracing_hook *hook, unsigned directories);
+
 /* Does the guard serve it with no BPF program behind? */
 bool plan_stands_alone(const struct enforcer_call *call);
 

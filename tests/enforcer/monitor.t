@@ -83,6 +83,33 @@ dd if=/dev/zero of=/memory bs=1 count=1 conv=notrunc status=none
 ok "and a write"                              tells "security_file_permission POST /memory 4
 security_file_permission POST /memory 2" memory
 
+# A few directories are the guard's; a whole tree of them would wait for it at each file.
+prefix() {
+	cat >"$config/tree.yaml" <<-END
+	apiVersion: cilium.io/v1alpha1
+	kind: TracingPolicy
+	metadata: {name: tree}
+	spec:
+	  kprobes:
+	  - call: security_file_permission
+	    args: [{index: 0, type: file}, {index: 1, type: int}]
+	    selectors: [{matchArgs: [{index: 0, operator: Prefix, values: [$1]}]}]
+	END
+	chasqui reload
+}
+mkdir -p $disk/few/{1..9} $disk/many/{1..99} && echo x | tee $disk/few/1/x >$disk/many/1/x
+ok "a Prefix of few directories"              prefix $disk/few/
+ok "is the guard's"                           is fanotify served tree
+head -c 1 $disk/few/1/x >/dev/null
+ok "which tells"                              tells "security_file_permission POST $disk/few/1/x 4" tree
+ok "one of many"                              prefix $disk/many/
+ok "is not"                                   is raw_tp served tree
+head -c 1 $disk/many/1/x >/dev/null
+ok "and is told as well"                      tells "security_file_permission POST $disk/few/1/x 4
+security_file_permission POST $disk/many/1/x 4" tree
+rm "$config/tree.yaml"
+chasqui reload >/dev/null
+
 # Back and forth under a reader that never rests: who is killed was not told as watched, and none slips by.
 echo "of seed" >$disk/seed
 ok "enforced"                                 chasqui tracing set-mode seed enforce
