@@ -3,6 +3,9 @@
 
 #include "ecn.h"
 
+#define TURN_BYTES    (128 * 1024)
+#define RECEIVE_LEAST 2
+
 /* A handshake message goes to the control thread once it shows that it knows our public key. */
 static void take_handshake(struct worker *worker, const struct arrival *arrival,
 			   const uint8_t *message, uint32_t bytes, int type)
@@ -248,13 +251,28 @@ static void prepare(struct worker *worker)
 	}
 }
 
+/*
+ * How many datagrams a turn takes, if they are as long as the last: what comes behind long ones,
+ * from here or from the TUN, would wait for all of them.
+ */
+static int next_messages(const struct worker *worker, int got)
+{
+	uint64_t bytes = 1, fit;
+
+	for (int i = 0; i < got; i++)
+		bytes += worker->received[i].msg_len;
+	fit = got > 0 ? TURN_BYTES * (uint64_t)got / bytes : RECEIVE_MESSAGES;
+	return fit < RECEIVE_LEAST ? RECEIVE_LEAST : (int)min_size(fit, RECEIVE_MESSAGES);
+}
+
 void receive_batch(struct worker *worker, int fd, struct backlog *backlog)
 {
-	int got;
+	int most = worker->receive_most ?: RECEIVE_MESSAGES, got;
 
 	prepare(worker);
-	got = recvmmsg(fd, worker->received, RECEIVE_MESSAGES, MSG_DONTWAIT, NULL);
-	if (got < RECEIVE_MESSAGES)
+	got = recvmmsg(fd, worker->received, most, MSG_DONTWAIT, NULL);
+	worker->receive_most = next_messages(worker, got);
+	if (got < most)
 		backlog_is_empty(backlog);
 	else if (backlog_stands(backlog, worker->now_ns))
 		worker->slow_down = true;

@@ -7,8 +7,12 @@
 #include "ecn.h"
 #include "message.h"
 
-/* Enough to fill a few trains; more would only make others wait. */
+/*
+ * A turn takes what one long packet of TCP has, or so many short ones: enough for a train, and for
+ * the AEAD to be fast. Whoever comes with a single packet meanwhile waits for the turns before it.
+ */
 #define BATCH_MESSAGES 128
+#define BATCH_BYTES    60000
 
 /*
  * Each tunnel in a tunnel takes so much from the outer time to live, so that packets come to rest
@@ -206,7 +210,8 @@ uint32_t transmit_batch(struct worker *worker, uint32_t queue)
 			continue;
 		memcpy(&header, worker->from_tun, header_bytes);
 		carry(worker, queue, &header, worker->from_tun + header_bytes, got - header_bytes);
-		if (worker->outbox.job_count >= BATCH_MESSAGES)
+		if (worker->outbox.job_count >= BATCH_MESSAGES ||
+		    worker->outbox.used >= BATCH_BYTES)
 			break;
 	}
 	outbox_flush(&worker->outbox);

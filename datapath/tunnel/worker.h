@@ -49,6 +49,7 @@ struct worker {
 	struct peer *cache_peer;
 	uint64_t unreachable_ns, unreachable_tokens;
 
+	int receive_most; /* datagrams of the next turn */
 	struct mmsghdr received[RECEIVE_MESSAGES];
 	struct iovec receive_parts[RECEIVE_MESSAGES];
 	struct sockaddr_in6 receive_names[RECEIVE_MESSAGES];
