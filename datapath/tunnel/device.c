@@ -65,7 +65,8 @@ int device_init(struct device *device, const struct tun *tun, const struct aead_
 	pthread_mutex_init(&device->noticed_lock, NULL);
 	ring_init(&device->handshakes);
 	device->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (device->wake < 0)
+	device->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (device->wake < 0 || device->stop < 0)
 		return -errno;
 	err = aead_make(&device->aead, kind);
 	return err
@@ -75,12 +76,21 @@ int device_init(struct device *device, const struct tun *tun, const struct aead_
 	    ?: make_workers(device);
 }
 
-void device_drop(struct device *device)
+static void stop_workers(struct device *device)
 {
+	uint64_t one = 1;
+
 	atomic_store(&device->stopping, true);
+	if (write(device->stop, &one, sizeof(one)) < 0)
+		return;
 	for (int i = 0; i < device->worker_count; i++)
 		if (device->workers[i].thread)
 			pthread_join(device->workers[i].thread, NULL);
+}
+
+void device_drop(struct device *device)
+{
+	stop_workers(device);
 	device_remove_all(device);
 	for (int i = 0; i < device->worker_count; i++)
 		worker_drop(&device->workers[i]);
@@ -95,6 +105,8 @@ void device_drop(struct device *device)
 	heap_drop(&device->heap);
 	if (device->wake > 0)
 		close(device->wake);
+	if (device->stop > 0)
+		close(device->stop);
 	crypt_wipe(&device->self, sizeof(device->self));
 	crypt_wipe(&device->checker, sizeof(device->checker));
 }

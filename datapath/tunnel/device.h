@@ -92,6 +92,7 @@ struct device {
 	struct peer *noticed;
 	struct ring handshakes;
 	atomic_bool stopping;
+	int stop; /* an eventfd: what wakes workers to see it */
 
 	/* Told before a peer is freed. */
 	void (*peer_gone)(void *data, const struct peer *peer);

@@ -21,11 +21,8 @@
 #define PAUSE_TURNS   4
 #define PAUSE_NS      80000
 
-/* How often a worker comes back to see whether it shall stop. */
-#define WAIT_MS 1000
-
 /* FROM_TUN is the first queue. */
-enum source { FROM_SOCKET4, FROM_SOCKET6, FROM_TUN, SOURCES = FROM_TUN + TUN_QUEUES_EACH };
+enum source { TO_STOP, FROM_SOCKET4, FROM_SOCKET6, FROM_TUN, SOURCES = FROM_TUN + TUN_QUEUES_EACH };
 
 static void *map(size_t bytes)
 {
@@ -42,9 +39,9 @@ static int watch(struct worker *worker, int fd, uint32_t source)
 	return epoll_ctl(worker->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
-static int watch_queues(struct worker *worker)
+static int watch_all(struct worker *worker)
 {
-	int err = 0;
+	int err = watch(worker, worker->device->stop, TO_STOP);
 
 	for (int i = 0; i < worker->device->tun.each && !err; i++)
 		err = watch(worker, worker->queues[i], FROM_TUN + i);
@@ -74,7 +71,7 @@ int worker_init(struct worker *worker, struct device *device, int number)
 	err = err ?: route_init(&worker->route);
 	return err
 	    ?: outbox_init(&worker->outbox, &device->sockets[number], &device->epoch, &worker->aead)
-	    ?: watch_queues(worker);
+	    ?: watch_all(worker);
 }
 
 void worker_drop(struct worker *worker)
@@ -180,7 +177,7 @@ static void *run(void *data)
 	struct epoll_event events[SOURCES];
 
 	while (!atomic_load(&worker->device->stopping)) {
-		int ready = epoll_wait(worker->epoll, events, ARRAY_SIZE(events), WAIT_MS);
+		int ready = epoll_wait(worker->epoll, events, ARRAY_SIZE(events), -1);
 
 		for (int i = 0; i < ready; i++)
 			turn(worker, events[i].data.u32);
