@@ -9,12 +9,13 @@
 
 /*
  * Those after CAP_DAC_OVERRIDE are for chasqui-guard alone, which the daemon starts where no unit
- * did, and for telling which processes are ours. CAP_NET_BIND_SERVICE is for chasqui-wg, which
- * wants it for ports below 1024. chasquid.service leaves out what its unit does not need.
+ * did, and for telling which processes are ours. CAP_NET_BIND_SERVICE and CAP_SYS_NICE are for
+ * chasqui-wg, which wants them for ports below 1024 and to be scheduled soon. chasquid.service
+ * leaves out what its unit does not need.
  */
-static const unsigned kept[] = {CAP_BPF,	CAP_PERFMON,	     CAP_NET_ADMIN,
-				CAP_SYS_ADMIN,	CAP_DAC_OVERRIDE,    CAP_KILL,
-				CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_NET_BIND_SERVICE};
+static const unsigned kept[] = {
+	CAP_BPF,  CAP_PERFMON,	  CAP_NET_ADMIN,       CAP_SYS_ADMIN,	     CAP_DAC_OVERRIDE,
+	CAP_KILL, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_NET_BIND_SERVICE, CAP_SYS_NICE};
 
 int privilege_drop(void)
 {

@@ -102,7 +102,10 @@ int engine_start(const char *name, int tun_fd, struct engine *ret, struct refusa
 			refusal, err,
 			PROGRAM " %s gave up at its start, and the log has its reason", name);
 	err = engine_find(name, ret);
-	return err ? refuse(refusal, err, PROGRAM " %s does not answer", name) : 0;
+	if (err)
+		return refuse(refusal, err, PROGRAM " %s does not answer", name);
+	ret->started = true;
+	return 0;
 }
 
 bool engine_lives(const struct engine *engine)

@@ -12,6 +12,7 @@
  */
 struct engine {
 	int watch_fd; /* a connection that ends when the engine does; -1: there is none */
+	bool started; /* by us, and not only found */
 };
 
 /* The engine that answers for the device, whoever started it. -ENOENT: nobody does. */

@@ -51,6 +51,7 @@ struct tunnel_control {
 	struct engine engine;
 	unsigned restarts, failures; /* of the engine; starts that failed one after the other */
 	long start_again_ms;
+	long others_until_ms; /* whoever started the engine that ended may start it again */
 	struct device_seen seen;
 	struct wg_device found; /* as the engine said last */
 	struct watched_peer *watched;

@@ -18,6 +18,8 @@
 #define GONE_WAIT_NS 50000000
 #define RETRY_MS     1000
 #define RETRY_MOST   30
+/* chasqui-wg@NAME.service that is restarted, or comes back from a crash after RestartSec=1. */
+#define OTHERS_MS 5000
 
 long tunnel_now_ms(void)
 {
@@ -165,6 +167,29 @@ static int have_engine(struct tunnel_control *t, struct refusal *refusal)
 	return start_engine(t, refusal);
 }
 
+/*
+ * One that we have only found has ended, perhaps with the device that it made. Its unit may be
+ * about to start it again, and there is no room for a second: of ours, or of the kernel. A change
+ * of documents does not wait for that.
+ */
+static int leave_time(struct tunnel_control *t, struct refusal *refusal)
+{
+	const char *name = t->wish->device.name;
+
+	if (t->seen.ifindex && engine_lives(&t->engine))
+		return 0;
+	if (t->engine.watch_fd >= 0 && !t->engine.started)
+		t->others_until_ms = tunnel_now_ms() + OTHERS_MS;
+	engine_forget(&t->engine);
+	if (t->changing || tunnel_now_ms() >= t->others_until_ms)
+		return 0;
+	if (t->seen.ifindex && engine_find(name, &t->engine) == 0)
+		return 0;
+	return refuse_plainly(refusal, -EAGAIN,
+			      "chasqui-wg %s has ended, and may be started again by its unit",
+			      name);
+}
+
 /* Before the engine tries: it would find out only when the link goes up. */
 static int check_port(struct tunnel_control *t, struct refusal *refusal)
 {
@@ -269,6 +294,8 @@ int tunnel_make(struct tunnel_control *t, struct refusal *refusal)
 	if (!err)
 		err = check_ours(t, name, refusal);
 	t->made = t->made || (!err && !t->seen.ifindex);
+	if (!err)
+		err = leave_time(t, refusal);
 	if (!err)
 		err = choose_backend(t, refusal);
 	if (!err && t->backend == &backend_userspace)

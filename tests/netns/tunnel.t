@@ -228,6 +228,15 @@ gateway_up || exit 1
 ok "an engine that waits is taken"       eventually is up tunnel state
 ok "it is that one"                      is "$pid" engine_pid lima0
 ok "and carries"                         eventually reaches web tcp 10.20.0.5 80
+# Its unit starts it again; the daemon leaves it the time to.
+kill "$pid"
+ok "the daemon has seen that it ended"   eventually grep -q "may be started again by its unit" /run/test/daemon.log
+ok "so that its unit can start it again" eventually chasqui-wg lima0
+ok "which is taken, too"                 eventually is up tunnel state
+ok "and carries"                         eventually reaches web tcp 10.20.0.5 80
+kill_engine lima0
+ok "one that stays away is the daemon's to start" eventually is 1 tunnel engineStarts
+ok "which carries as well"               eventually reaches web tcp 10.20.0.5 80
 
 # ---- away with it ----
 

@@ -98,6 +98,8 @@ rests() {
 engine() { pidof chasqui-wg; }
 unit_of() { sed -n 's/^0::.*\///p' "/proc/$1/cgroup"; }
 unit_of_engine() { unit_of "$(engine)"; }
+# The nice value of its workers.
+eagerness() { awk '{ print $19 }' "/proc/$(engine)"/task/*/stat | sort -n | head -1; }
 introduce() {
 	on server wg set wg0 peer "$(chasqui tunnel pubkey)" endpoint 192.0.2.1:51820 allowed-ips 10.99.0.1/32
 }
@@ -122,10 +124,22 @@ ok "and carries"                        eventually carries
 ok "the journal knows priorities"       says audit: lines -u chasquid -p notice
 ok "and the program by its name"        says chasquid lines -u chasquid -o json --output-fields SYSLOG_IDENTIFIER
 
+# The daemon leaves the unit time to start it again.
+first=$(engine)
+ok "systemctl restart of the engine"    systemctl restart chasqui-wg@lima0
+ok "is another one, and the unit's"     is chasqui-wg@lima0.service unit_of_engine
+ok "which carries"                      eventually carries
+ok "and stays"                          not is "$first" engine
+systemctl kill --signal=KILL chasqui-wg@lima0
+ok "after a SIGKILL the unit has one"   eventually is chasqui-wg@lima0.service unit_of_engine
+ok "which carries"                      eventually carries
+ok "of two engines nobody has heard"    is 1 state_of NRestarts chasqui-wg@lima0
+
 # An engine that nobody else starts again is the daemon's to start.
 systemctl stop chasqui-wg@lima0
 ok "without the unit the daemon starts one" eventually is chasquid.service unit_of_engine
 ok "which carries"                      eventually carries
+ok "and is scheduled as the unit's was" is -5 eagerness
 first=$(engine)
 
 # ---- reload ----
