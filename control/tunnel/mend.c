@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tunnel/inside.h"
+#include "util/addr.h"
 #include "util/cleanup.h"
 
 /*
@@ -58,6 +59,19 @@ static bool is_silent(struct watched_peer *watched, const struct wg_peer *found,
 	return now_s - watched->heard_s >= SILENT_S;
 }
 
+/* Only the tunnel leads there, so its own packets would go round and round. */
+static bool leads_into_tunnel(const struct wish *wish, const union wg_endpoint *endpoint)
+{
+	struct chq_addr addr;
+
+	if (!endpoint_addr(endpoint, &addr))
+		return false;
+	for (size_t i = wish->n_aside; i < wish->n_prefixes; i++)
+		if (prefix_contains(&wish->prefixes[i], &(struct chq_prefix){128, addr}))
+			return true;
+	return false;
+}
+
 /* The address that the documents mean, as far as it is known. */
 static bool wished_endpoint(struct tunnel_control *t, size_t i, long fresh_s,
 			    union wg_endpoint *ret)
@@ -79,7 +93,11 @@ static bool wished_endpoint(struct tunnel_control *t, size_t i, long fresh_s,
 		ret->in6.sin6_port = htons(peer->port);
 	else
 		ret->in.sin_port = htons(peer->port);
-	return ret->any.sa_family;
+	if (!leads_into_tunnel(t->wish, ret))
+		return ret->any.sa_family;
+	snprintf(t->watched[i].problem, sizeof(t->watched[i].problem),
+		 "%.60s: lies in a Peer's prefix, expected one outside the tunnel", peer->host);
+	return false;
 }
 
 static int mend_peer(struct tunnel_control *t, size_t i, const struct wg_peer *found,

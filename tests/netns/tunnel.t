@@ -197,11 +197,14 @@ ok "cusco is told"                       says live cusco reload
 ok "and they understand again"           eventually reaches web tcp 10.20.0.5 80
 
 cp /etc/hosts /run/test/hosts 2>/dev/null || : >/run/test/hosts
-echo "192.0.2.10 gw.cusco.example" >>/run/test/hosts
+echo "10.20.0.7 gw.cusco.example" >>/run/test/hosts
 mount --bind /run/test/hosts /etc/hosts
 cusco_at=gw.cusco.example:51820 cusco_peer "  presharedKeyFile: /run/test/psk"
 ok "an endpoint by name"                 says live chasqui reload
 ip link del lima0
+ok "that lies in a Peer's prefix"        eventually says "lies in a Peer's prefix" chasqui tunnel peers -o json
+ok "is nowhere"                          is null peer_of address
+sed 's/10.20.0.7 gw/192.0.2.10 gw/' /run/test/hosts >hosts.new && cat hosts.new >/run/test/hosts
 ok "is resolved"                         eventually is 192.0.2.10:51820 peer_of address
 ok "and carries"                         eventually reaches web tcp 10.20.0.5 80
 # cusco moves, and cannot say so: it has nothing to send.
