@@ -143,6 +143,9 @@ static int events(struct guard_client *client, int left)
 		guard_client_work(client);
 		poll(&wait, 1, i ? 100 : 0);
 	}
+	/* What is on its way to us is nobody else's any more. */
+	while (left <= 0 && poll(&wait, 1, 300) > 0)
+		guard_client_read(client);
 	return left > 0 ? 1 : 0;
 }
 
