@@ -88,7 +88,7 @@ static json_t *apply(struct server *server, int passed)
 	log_info("%zu policies, %zu files followed", rules->n_policies,
 		 files_count(server->guard->files));
 	rules = NULL; /* the judge's now */
-	held_look(&server->held, server->guard->files, &server->guard->lock);
+	server->look = true;
 	return agree();
 }
 

@@ -272,9 +272,14 @@ int serve_run(struct guard *guard, int listener)
 	err = begin(&server);
 	if (err)
 		return err;
-	held_look(&server.held, guard->files, &guard->lock);
+	server.look = true;
 	while (!done) {
-		int n = epoll_wait(server.poll, ready, 8, -1);
+		int n;
+
+		if (server.look)
+			held_look(&server.held, guard->files, &guard->lock);
+		server.look = false;
+		n = epoll_wait(server.poll, ready, 8, -1);
 
 		for (int i = 0; i < n && !done; i++)
 			on_ready(&server, ready[i].data.fd, &done);

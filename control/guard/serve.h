@@ -28,6 +28,7 @@ struct server {
 	size_t n_named;
 	char net[PATH_MAX]; /* where the programs that wait behind us are pinned; "": nowhere */
 	struct held held;
+	bool look; /* for those of new files, when the answer is out: it takes its time */
 	bool unsaved;
 };
 
