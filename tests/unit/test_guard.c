@@ -113,6 +113,49 @@ static void what_enforces_does_so_when_it_is_opened(void **state)
 	assert_int_equal(watching->policies[0].counted.monitored, 1);
 }
 
+static void a_write_that_is_done_can_only_be_told(void **state)
+{
+	cleanup(rules_free_p) struct rules *rules = rules_of("enforce", kill_file);
+	cleanup(rules_free_p) struct rules *watching = rules_of("monitor", kill_file);
+	struct case_of one;
+
+	(void)state;
+	set_up(&one, STAGE_ACCESS, "/x", "/bin/cat");
+	one.question.written = true;
+	ask(&one, rules);
+	assert_false(one.answer.deny || one.answer.kill);
+	assert_int_equal(one.told, 0);
+	ask(&one, watching);
+	assert_false(one.answer.deny || one.answer.kill);
+	assert_int_equal(one.told, 1);
+}
+
+static void what_only_watches_wants_to_hear_of_writes(void **state)
+{
+	cleanup(rules_free_p) struct rules *rules = rules_of("enforce", kill_file);
+	cleanup(rules_free_p) struct rules *watching = rules_of("monitor", kill_file);
+	cleanup(rules_free_p) struct rules *posting = rules_of(
+		"enforce", "{'paths':[{'op':'Equal','values':['/x']}],'actions':[{'do':'Post'}]}");
+
+	(void)state;
+	assert_false(rules_watch(rules));
+	assert_true(rules_watch(watching));
+	assert_true(rules_watch(posting));
+}
+
+static void ours_are_spared_in_monitor_mode(void **state)
+{
+	cleanup(rules_free_p) struct rules *watching = rules_of("monitor", kill_file);
+	struct case_of one;
+
+	(void)state;
+	set_up(&one, STAGE_ACCESS, "/x", "/bin/cat");
+	one.question.spared = true;
+	ask(&one, watching);
+	assert_int_equal(watching->policies[0].counted.monitored, 0);
+	assert_int_equal(watching->policies[0].counted.spared, 1);
+}
+
 static void a_followed_file_is_known_by_its_first_name(void **state)
 {
 	cleanup(rules_free_p) struct rules *rules = rules_of("enforce", kill_file);
@@ -236,6 +279,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_read_is_denied_and_killed),
 		cmocka_unit_test(what_enforces_does_so_when_it_is_opened),
+		cmocka_unit_test(a_write_that_is_done_can_only_be_told),
+		cmocka_unit_test(what_only_watches_wants_to_hear_of_writes),
+		cmocka_unit_test(ours_are_spared_in_monitor_mode),
 		cmocka_unit_test(a_followed_file_is_known_by_its_first_name),
 		cmocka_unit_test(the_first_selector_that_matches_acts_alone),
 		cmocka_unit_test(an_unknown_program_is_in_no_list),
