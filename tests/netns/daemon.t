@@ -152,7 +152,7 @@ gateway_up
 ok "the next takes over the running flow"   is answered held running
 ok "generations rise"                       more_than "$before" generation
 ok "identities keep their numbers"          is "$identities" numbers
-ok "it keeps few capabilities"              says 000000c000281426 awk '/CapPrm/ { print $2 }' "/proc/$daemon/status"
+ok "it keeps few capabilities"              says 000000c000a81426 awk '/CapPrm/ { print $2 }' "/proc/$daemon/status"
 
 # ---- words ----
 ok "an unknown word is wrong usage"         exits 2 chasqui nothing
