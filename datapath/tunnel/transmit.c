@@ -12,7 +12,7 @@
  * the AEAD to be fast. Whoever comes with a single packet meanwhile waits for the turns before it.
  */
 #define BATCH_MESSAGES 128
-#define BATCH_BYTES    60000
+#define BATCH_BYTES    120000
 
 /*
  * Each tunnel in a tunnel takes so much from the outer time to live, so that packets come to rest
