@@ -149,22 +149,20 @@ static int make_clsact(struct datapath *datapath, const struct link *link)
 }
 
 /* Filters that are asked first can let packets past us: nothing to refuse, all to say. */
-static void note_others(struct datapath *datapath, const struct link *link, struct attachment *seen)
+static void note_others(const struct filter_count filters[2], struct attachment *seen)
 {
-	struct filter_count in = {}, out = {};
+	unsigned before = filters[CHQ_INGRESS].before + filters[CHQ_EGRESS].before;
 
-	filter_count(datapath->nl, link->ifindex, CHQ_INGRESS, &in);
-	filter_count(datapath->nl, link->ifindex, CHQ_EGRESS, &out);
-	if (in.before + out.before)
+	if (before)
 		snprintf(seen->note, sizeof(seen->note),
-			 "%u filter(s) of others are asked before the checkpoint",
-			 in.before + out.before);
+			 "%u filter(s) of others are asked before the checkpoint", before);
 }
 
 static int set_checkpoint(struct datapath *datapath, const struct links *links,
 			  const struct link *link, struct port_state *port, bool *ret_lost)
 {
 	struct chq_link value = {.port = port->value.port, .role = port->value.role};
+	struct filter_count filters[2];
 	int err;
 
 	err = make_clsact(datapath, link)
@@ -178,8 +176,9 @@ static int set_checkpoint(struct datapath *datapath, const struct links *links,
 		return refuse(&datapath->refusal, err, "cannot write chq_link for %s", link->name);
 	port->seen.checkpoint = true;
 	port->seen.note[0] = '\0';
-	note_others(datapath, link, &port->seen);
-	tcx_follow(datapath, port);
+	filters_count(datapath->nl, link->ifindex, filters);
+	note_others(filters, &port->seen);
+	tcx_follow(datapath, port, filters);
 	return 0;
 }
 
@@ -395,6 +394,7 @@ size_t datapath_attachments(const struct datapath *datapath, const struct attach
 int ports_follow_generation(struct datapath *datapath, const struct generation *generation)
 {
 	cleanup(links_free) struct links links = {};
+	struct filter_count filters[2];
 	int err = links_read(datapath->nl, &links);
 	const struct link *link;
 
@@ -412,7 +412,8 @@ int ports_follow_generation(struct datapath *datapath, const struct generation *
 					&(struct chq_link){.port = port->value.port,
 							   .role = port->value.role,
 							   .live = 1});
-			tcx_follow(datapath, port);
+			filters_count(datapath->nl, port->seen.ifindex, filters);
+			tcx_follow(datapath, port, filters);
 		}
 		link = links_find(&links, port->seen.ifindex);
 		if (link)

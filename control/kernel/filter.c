@@ -189,8 +189,8 @@ static int count_filter(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
-int filter_count(struct netlink *nl, unsigned ifindex, enum chq_direction direction,
-		 struct filter_count *ret)
+static int filter_count(struct netlink *nl, unsigned ifindex, enum chq_direction direction,
+			struct filter_count *ret)
 {
 	char buffer[MNL_SOCKET_BUFFER_SIZE];
 	struct nlmsghdr *request;
@@ -200,6 +200,13 @@ int filter_count(struct netlink *nl, unsigned ifindex, enum chq_direction direct
 	request->nlmsg_flags = NLM_F_DUMP;
 	tc->tcm_parent = hook(direction);
 	return netlink_ask(nl, request, count_filter, ret);
+}
+
+void filters_count(struct netlink *nl, unsigned ifindex, struct filter_count ret[2])
+{
+	for (int direction = CHQ_INGRESS; direction <= CHQ_EGRESS; direction++)
+		if (filter_count(nl, ifindex, direction, &ret[direction]))
+			ret[direction] = (struct filter_count){};
 }
 
 int clsact_remove_empty(struct netlink *nl, unsigned ifindex)

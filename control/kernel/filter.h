@@ -42,8 +42,7 @@ struct filter_count {
 	unsigned before; /* of these, asked before ours (a lower priority) */
 };
 
-/* How many filters of anyone there are. */
-int filter_count(struct netlink *nl, unsigned ifindex, enum chq_direction direction,
-		 struct filter_count *ret);
+/* How many filters of anyone there are, by direction; none where they cannot be read. */
+void filters_count(struct netlink *nl, unsigned ifindex, struct filter_count ret[2]);
 
 #endif

@@ -8,6 +8,7 @@
 #include <limits.h>
 
 #include "kernel/datapath.h"
+#include "kernel/filter.h"
 #include "kernel/link.h"
 #include "kernel/refusal.h"
 #include "kernel/tables.h"
@@ -118,7 +119,8 @@ int links_set(struct datapath *datapath, const struct links *links, unsigned ifi
 
 /* tcx.c: has the checkpoint's programs in front of its filters wherever that can be and nobody is
  * passed over by it; to be asked again when the filters of the port have changed. */
-void tcx_follow(struct datapath *datapath, struct port_state *port);
+void tcx_follow(struct datapath *datapath, struct port_state *port,
+		const struct filter_count filters[2]);
 void tcx_leave(struct port_state *port);
 
 /* gate.c */

@@ -52,15 +52,8 @@ void tcx_leave(struct port_state *port)
 	port->seen.tcx = false;
 }
 
-/* What others filter here must be asked as before: then the filters do without us in front. */
-static bool alone(struct datapath *datapath, unsigned ifindex, enum chq_direction direction)
-{
-	struct filter_count count;
-
-	return filter_count(datapath->nl, ifindex, direction, &count) == 0 && count.all == 1;
-}
-
-static void follow(struct datapath *datapath, struct port_state *port, enum chq_direction direction)
+static void follow(struct datapath *datapath, struct port_state *port, enum chq_direction direction,
+		   const struct filter_count *filters)
 {
 	enum program program = checkpoint_program(port->seen.l3, direction);
 	unsigned ifindex = port->seen.ifindex;
@@ -68,7 +61,9 @@ static void follow(struct datapath *datapath, struct port_state *port, enum chq_
 
 	if (look(ifindex, direction, datapath->program_id[program], &own, &others))
 		return;
-	if (others || !alone(datapath, ifindex, direction)) {
+	/* What others filter here must be asked as before: then the filters do without us in front.
+	 */
+	if (others || filters->all != 1) {
 		leave(port, direction);
 		return;
 	}
@@ -79,12 +74,13 @@ static void follow(struct datapath *datapath, struct port_state *port, enum chq_
 						  place(direction), NULL);
 }
 
-void tcx_follow(struct datapath *datapath, struct port_state *port)
+void tcx_follow(struct datapath *datapath, struct port_state *port,
+		const struct filter_count filters[2])
 {
 	/* Until then it is a predecessor's filters that judge. */
 	if (takeover_waits(datapath))
 		return;
-	follow(datapath, port, CHQ_INGRESS);
-	follow(datapath, port, CHQ_EGRESS);
+	follow(datapath, port, CHQ_INGRESS, &filters[CHQ_INGRESS]);
+	follow(datapath, port, CHQ_EGRESS, &filters[CHQ_EGRESS]);
 	port->seen.tcx = port->tcx_fd[CHQ_INGRESS] >= 0 && port->tcx_fd[CHQ_EGRESS] >= 0;
 }
