@@ -28,7 +28,6 @@ watch() {
 	      matchActions: [{action: $5}]
 	END
 }
-of() { chasqui tracing show "$1" -o json | jq -r ".$2"; }
 served() { of "$1" 'hooks[0].backEnds | join(" ")'; }
 # told POLICY: its events, "FUNCTION ACTION FILE [MASK]", a line each.
 told() {
@@ -36,17 +35,11 @@ told() {
 }
 tells() { eventually is "$1" told "$2"; }
 links() { find $pins/enforcer/hooks -name 'link-*' | wc -l; }
-kills() { local said; said=$("$@" 2>/dev/null); [ $? = 137 ] && [ -z "$said" ]; }
 
 # Programs of our own: one of them will be missing.
 mkdir own && cp "$built/chasquid" "$built/chasqui-guard" own/
 PATH=$PWD/own:$PATH
-document gateway <<-END
-	apiVersion: chasqui.io/v1
-	kind: Gateway
-	metadata: {name: gw}
-	spec: {}
-END
+gateway_alone
 watch seed security_file_permission file $disk/seed Sigkill monitor
 watch post security_file_permission file $disk/post Post
 watch opened security_file_open file $disk/opened Post

@@ -17,15 +17,9 @@ echo harmless >$disk/other
 # Programs of our own: one of them will be missing.
 mkdir own && cp "$built/chasquid" "$built/chasqui-guard" own/
 PATH=$PWD/own:$PATH
-document gateway <<-END
-	apiVersion: chasqui.io/v1
-	kind: Gateway
-	metadata: {name: gw}
-	spec: {}
-END
+gateway_alone
 sed "s,/lost_city_of_inca.txt,$secret," "$top/policies/inca.yaml" >inca.yaml
 
-kills() { local said; said=$("$@" 2>/dev/null); [ $? = 137 ] && [ -z "$said" ]; }
 guard() { chasqui status -o json | jq -r ".enforcer.guard.$1"; }
 attached() { find $pins/enforcer/hooks -name 'net-*' -o -name 'link-*' | wc -l; }
 waiting() { find $pins/enforcer/hooks -name 'wait-*' | wc -l; }

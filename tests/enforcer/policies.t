@@ -12,15 +12,7 @@ echo "nothing of interest" >/other.txt
 echo backup >$secret.bak
 for letter in a b c d; do echo "secret $letter" >/$letter.txt; done
 
-# of NAME FIELD: what the daemon says of a TracingPolicy.
-of() { chasqui tracing show "$1" -o json | jq -r ".$2"; }
-# kills COMMAND...: it dies by SIGKILL, or is refused, and says nothing of the file.
-kills() {
-	local said; said=$("$@" 2>/dev/null)
-	[ $? = 137 ] && [ -z "$said" ]
-}
 reads() { is "$1" cat "$2"; }
-more_than() { local least=$1; shift; [ "$("$@")" -gt "$least" ]; }
 names() { chasqui tracing list -o json | jq -r '[.[].name] | join(" ")'; }
 
 # protect NAME FILE [ACTION [OPTIONS]]: a policy like the seed policy in the directory.
@@ -42,12 +34,7 @@ protect() {
 
 # ---- the seed policy, as it is shipped ----
 
-document gateway <<-END
-	apiVersion: chasqui.io/v1
-	kind: Gateway
-	metadata: {name: gw}
-	spec: {}
-END
+gateway_alone
 cp "$top/policies/inca.yaml" "$config/"
 gateway_up || eventually daemon_answers
 ok "it is there"                              is inca names

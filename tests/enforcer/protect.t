@@ -22,12 +22,7 @@ denied() {
 unchanged() { chasqui tracing disable protect-file >/dev/null && is "$text" cat $secret &&
 	chasqui tracing enable protect-file >/dev/null; }
 
-document gateway <<-END
-	apiVersion: chasqui.io/v1
-	kind: Gateway
-	metadata: {name: gw}
-	spec: {}
-END
+gateway_alone
 cp "$top/policies/protect-file.yaml" "$config/"
 gateway_up || eventually daemon_answers
 ok "it is live"                       says protect-file chasqui tracing list

@@ -6,12 +6,6 @@
 . "${0%/*}/../lib/netns.sh"
 . "$top/tests/lib/root.sh" || exit
 
-kills() {
-	local said; said=$("$@" 2>/dev/null)
-	[ $? = 137 ] && [ -z "$said" ]
-}
-of() { chasqui tracing show "$1" -o json | jq -r ".$2"; }
-more_than() { local least=$1; shift; [ "$("$@")" -gt "$least" ]; }
 gone() { not kill -0 "$1"; }
 
 # A file that chasquid reads itself, at every reload.
@@ -39,12 +33,7 @@ protect() {
 	END
 }
 
-document gateway <<-END
-	apiVersion: chasqui.io/v1
-	kind: Gateway
-	metadata: {name: gw}
-	spec: {}
-END
+gateway_alone
 protect
 gateway_up || eventually daemon_answers
 own=$daemon

@@ -8,12 +8,7 @@
 
 secret=/lost_city_of_inca.txt
 echo "the city is at 13.16 S 72.54 W" >$secret
-document gateway <<-END
-	apiVersion: chasqui.io/v1
-	kind: Gateway
-	metadata: {name: gw}
-	spec: {}
-END
+gateway_alone
 cp "$top/policies/inca.yaml" "$config/"
 gateway_up
 

@@ -19,3 +19,19 @@ if [ -z "${CHQ_ROOT:-}" ]; then
 	# shellcheck disable=SC2016
 	exec chroot "$CHQ_ROOT" bash -c 'cd "$0" && exec bash "$@"' "$OLDPWD" "$0" "$@"
 fi
+
+# gateway_alone: a Gateway that guards no port, for what is about processes alone.
+gateway_alone() {
+	document gateway <<-END
+		apiVersion: chasqui.io/v1
+		kind: Gateway
+		metadata: {name: gw}
+		spec: {}
+	END
+}
+
+# kills COMMAND...: it dies by SIGKILL and says nothing.
+kills() { local said; said=$("$@" 2>/dev/null); [ $? = 137 ] && [ -z "$said" ]; }
+
+# of NAME FIELD: what the daemon says of a TracingPolicy.
+of() { chasqui tracing show "$1" -o json | jq -r ".$2"; }
