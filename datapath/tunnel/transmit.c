@@ -8,7 +8,7 @@
 #include "message.h"
 
 /*
- * A turn takes what one long packet of TCP has, or so many short ones: enough for a train, and for
+ * A turn takes what two long packets of TCP have, or so many short ones: enough for trains, and for
  * the AEAD to be fast. Whoever comes with a single packet meanwhile waits for the turns before it.
  */
 #define BATCH_MESSAGES 128
