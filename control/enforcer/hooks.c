@@ -52,17 +52,11 @@ static uint64_t live_number(const struct hooks *hooks)
 	return cell.set;
 }
 
-static void close_directory(DIR **directory)
-{
-	if (*directory)
-		closedir(*directory);
-}
-
 /* What was being made, or taken away, when somebody died. */
 static void remove_others(const struct hooks *hooks, uint64_t live)
 {
 	char path[PATH_MAX];
-	cleanup(close_directory) DIR *directory = NULL;
+	cleanup_closedir DIR *directory = NULL;
 	const struct dirent *entry;
 	unsigned long long number;
 

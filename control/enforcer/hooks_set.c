@@ -79,16 +79,10 @@ int set_open(const struct hooks *hooks, uint64_t number, struct hooks_set *ret)
 	return 0;
 }
 
-static void close_directory(DIR **directory)
-{
-	if (*directory)
-		closedir(*directory);
-}
-
 int set_remove(const struct hooks *hooks, uint64_t number)
 {
 	char path[PATH_MAX];
-	cleanup(close_directory) DIR *directory = NULL;
+	cleanup_closedir DIR *directory = NULL;
 	const struct dirent *entry;
 
 	set_directory(hooks, number, path);

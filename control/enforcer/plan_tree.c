@@ -7,16 +7,10 @@
 #include "enforcer/plan.h"
 #include "util/cleanup.h"
 
-static void closedir_p(DIR **directory)
-{
-	if (*directory)
-		closedir(*directory);
-}
-
 /* The directory, and those in it whose names begin with `start`, to the bottom. */
 static bool fits(const char *path, const char *start, unsigned *left)
 {
-	cleanup(closedir_p) DIR *directory = opendir(path);
+	cleanup_closedir DIR *directory = opendir(path);
 	const struct dirent *entry;
 	char below[PATH_MAX];
 	bool ok = !directory || *left;

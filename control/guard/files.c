@@ -18,7 +18,7 @@ struct file {
 	struct file_id id;
 	char **names;
 	size_t n_names;
-	bool known; /* not new any more */
+	enum { FILE_NEW, FILE_SOUGHT, FILE_KNOWN } look; /* by files_look_begin() and _end() */
 	struct handle handle;
 	UT_hash_handle hh;
 };
@@ -195,29 +195,33 @@ void files_sweep(struct files *files, files_keep_fn *keep, files_gone_fn *gone, 
 	}
 }
 
-bool files_is_new(struct files *files, const struct file_id *id)
+bool files_look_begin(struct files *files)
+{
+	struct file *file;
+	bool any = false;
+
+	for (file = files->table; file; file = file->hh.next) {
+		if (file->look == FILE_NEW)
+			file->look = FILE_SOUGHT;
+		any |= file->look == FILE_SOUGHT;
+	}
+	return any;
+}
+
+bool files_is_sought(struct files *files, const struct file_id *id)
 {
 	const struct file *file = find(files, id);
 
-	return file && !file->known;
+	return file && file->look == FILE_SOUGHT;
 }
 
-bool files_any_new(const struct files *files)
-{
-	const struct file *file;
-
-	for (file = files->table; file; file = file->hh.next)
-		if (!file->known)
-			return true;
-	return false;
-}
-
-void files_none_new(struct files *files)
+void files_look_end(struct files *files)
 {
 	struct file *file;
 
 	for (file = files->table; file; file = file->hh.next)
-		file->known = true;
+		if (file->look == FILE_SOUGHT)
+			file->look = FILE_KNOWN;
 }
 
 void files_forget(struct files *files, const struct file_id *id)

@@ -44,10 +44,13 @@ typedef bool files_keep_fn(void *context, const char *name);
 typedef void files_gone_fn(void *context, int fd);
 void files_sweep(struct files *files, files_keep_fn *keep, files_gone_fn *gone, void *context);
 
-/* Those that came to the table since files_none_new(). */
-bool files_is_new(struct files *files, const struct file_id *id);
-bool files_any_new(const struct files *files);
-void files_none_new(struct files *files);
+/*
+ * To look once at whatever came to the table: from _begin(), which says whether there is anything,
+ * to _end() those are sought that were there at its beginning. Who comes meanwhile is for the next.
+ */
+bool files_look_begin(struct files *files);
+bool files_is_sought(struct files *files, const struct file_id *id);
+void files_look_end(struct files *files);
 
 /* Its inode is gone. */
 void files_forget(struct files *files, const struct file_id *id);

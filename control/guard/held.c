@@ -11,12 +11,6 @@
 
 #include "util/cleanup.h"
 
-static void closedir_p(DIR **directory)
-{
-	if (*directory)
-		closedir(*directory);
-}
-
 /* One by O_PATH is for no access. */
 static bool is_for_access(pid_t pid, unsigned fd)
 {
@@ -33,12 +27,12 @@ static bool is_for_access(pid_t pid, unsigned fd)
 	return flags && !(strtoul(flags + strlen("flags:"), NULL, 8) & O_PATH);
 }
 
-static bool is_new(struct files *files, pthread_mutex_t *lock, const struct file_id *id)
+static bool is_sought(struct files *files, pthread_mutex_t *lock, const struct file_id *id)
 {
 	bool found;
 
 	pthread_mutex_lock(lock);
-	found = files_is_new(files, id);
+	found = files_is_sought(files, id);
 	pthread_mutex_unlock(lock);
 	return found;
 }
@@ -46,7 +40,7 @@ static bool is_new(struct files *files, pthread_mutex_t *lock, const struct file
 static void look_at(struct held *held, struct files *files, pthread_mutex_t *lock, pid_t pid)
 {
 	char path[64];
-	cleanup(closedir_p) DIR *all = NULL;
+	cleanup_closedir DIR *all = NULL;
 	const struct dirent *entry;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
@@ -56,7 +50,7 @@ static void look_at(struct held *held, struct files *files, pthread_mutex_t *loc
 		unsigned fd;
 
 		if (sscanf(entry->d_name, "%u", &fd) != 1 ||
-		    file_id_at(dirfd(all), entry->d_name, &id) || !is_new(files, lock, &id) ||
+		    file_id_at(dirfd(all), entry->d_name, &id) || !is_sought(files, lock, &id) ||
 		    !is_for_access(pid, fd))
 			continue;
 		held->items[held->n].pid = pid;
@@ -67,9 +61,16 @@ static void look_at(struct held *held, struct files *files, pthread_mutex_t *loc
 
 void held_look(struct held *held, struct files *files, pthread_mutex_t *lock)
 {
-	cleanup(closedir_p) DIR *all = files_any_new(files) ? opendir("/proc") : NULL;
+	cleanup_closedir DIR *all = NULL;
 	const struct dirent *entry;
+	bool any;
 
+	pthread_mutex_lock(lock);
+	any = files_look_begin(files);
+	pthread_mutex_unlock(lock);
+	if (!any)
+		return;
+	all = opendir("/proc");
 	while (all && (entry = readdir(all))) {
 		pid_t pid = atoi(entry->d_name);
 
@@ -77,7 +78,7 @@ void held_look(struct held *held, struct files *files, pthread_mutex_t *lock)
 			look_at(held, files, lock, pid);
 	}
 	pthread_mutex_lock(lock);
-	files_none_new(files);
+	files_look_end(files);
 	pthread_mutex_unlock(lock);
 }
 

@@ -14,12 +14,6 @@
 #include "guard/spot.h"
 #include "util/cleanup.h"
 
-static void closedir_p(DIR **directory)
-{
-	if (*directory)
-		closedir(*directory);
-}
-
 /* Nobody's files, and where we read about processes ourselves. */
 static bool is_left_out(int fd)
 {
@@ -49,7 +43,7 @@ static int mark_below(struct watch *watch, const char *path, const char *start);
 
 static int mark_each(struct watch *watch, const char *path, const char *start)
 {
-	cleanup(closedir_p) DIR *directory = opendir(path);
+	cleanup_closedir DIR *directory = opendir(path);
 	const struct dirent *entry;
 	int err = 0;
 

@@ -2,6 +2,7 @@
 #ifndef UTIL_CLEANUP_H
 #define UTIL_CLEANUP_H
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -10,12 +11,14 @@
  *
  *	cleanup_free char *text = NULL;
  *	cleanup_close int fd = -1;
+ *	cleanup_closedir DIR *directory = NULL;
  *
  * It is always initialised. What leaves the function leaves through give().
  */
-#define cleanup(fn)   __attribute__((__cleanup__(fn)))
-#define cleanup_free  cleanup(free_p)
-#define cleanup_close cleanup(close_p)
+#define cleanup(fn)	 __attribute__((__cleanup__(fn)))
+#define cleanup_free	 cleanup(free_p)
+#define cleanup_close	 cleanup(close_p)
+#define cleanup_closedir cleanup(closedir_p)
 
 #define give(owned)                                 \
 	({                                          \
@@ -33,6 +36,12 @@ static inline void close_p(int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);
+}
+
+static inline void closedir_p(DIR **directory)
+{
+	if (*directory)
+		closedir(*directory);
 }
 
 #endif

@@ -50,15 +50,9 @@ static int attach(const char *program, const char *link)
 	return link_fd < 0 ? link_fd : pin(link_fd, link);
 }
 
-static void close_directory(DIR **directory)
-{
-	if (*directory)
-		closedir(*directory);
-}
-
 int standby_set(const char *directory, bool attached)
 {
-	cleanup(close_directory) DIR *entries = opendir(directory);
+	cleanup_closedir DIR *entries = opendir(directory);
 	const struct dirent *entry;
 	int err = 0;
 
@@ -84,7 +78,7 @@ int standby_set(const char *directory, bool attached)
 
 bool standby_is_attached(const char *directory)
 {
-	cleanup(close_directory) DIR *entries = opendir(directory);
+	cleanup_closedir DIR *entries = opendir(directory);
 	const struct dirent *entry;
 
 	while (entries && (entry = readdir(entries)))
