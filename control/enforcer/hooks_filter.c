@@ -93,8 +93,10 @@ static int add_prefix(struct plan *plan, uint32_t set, const char *text, size_t 
 {
 	struct chq_prefix_key key = {.set = set, .length_bits = 8 * (sizeof(set) + bytes)};
 
-	if (bytes > sizeof(key.text))
+	if (bytes > CHQ_PREFIX_MOST)
 		return -E2BIG;
+	if (bytes > sizeof(key.text))
+		return add_exact(plan, set, text, bytes);
 	memcpy(key.text, text, bytes);
 	return list_add(&plan->prefixes, &key) < 0 ? -ENOMEM : 0;
 }
@@ -130,7 +132,7 @@ static int add_texts(struct plan *plan, const struct tracing_match *match,
 		if (err == -E2BIG)
 			plan_refuse(plan, &match->values[i].at, err,
 				    "this value is longer than what is compared: %d bytes",
-				    filter->question == CHQ_ASK_PREFIX ? CHQ_PREFIX_BYTES
+				    filter->question == CHQ_ASK_PREFIX ? CHQ_PREFIX_MOST
 								       : CHQ_POSTFIX_BYTES);
 	}
 	return err;

@@ -40,6 +40,22 @@ static __always_inline bool text_known(struct work *work, const struct text *tex
 	return text_known4096(work, text);
 }
 
+/* Prefixes that chq_prefix has no room for: few lengths, one look at each, the shortest first. */
+static __always_inline bool long_prefix_known(struct work *work, const struct text *text)
+{
+	struct chq_text256 *key = (void *)&work->text;
+
+	key->set = text->set;
+	bpf_probe_read_kernel(key->text, sizeof(key->text), zeroes);
+	for (__u32 n = CHQ_PREFIX_BYTES + 1; n <= CHQ_PREFIX_MOST && n <= text->bytes; n++) {
+		key->length_bytes = n;
+		bpf_probe_read_kernel(key->text, n, text->from);
+		if (bpf_map_lookup_elem(&chq_text256, key))
+			return true;
+	}
+	return false;
+}
+
 static __noinline bool prefix_known(struct work *work, const struct text *text)
 {
 	__u32 bytes = at_most(text->bytes, CHQ_PREFIX_BYTES);
@@ -47,7 +63,9 @@ static __noinline bool prefix_known(struct work *work, const struct text *text)
 	work->prefix.length_bits = 8 * (sizeof(__u32) + bytes);
 	work->prefix.set = text->set;
 	bpf_probe_read_kernel(work->prefix.text, bytes, text->from);
-	return bpf_map_lookup_elem(&chq_prefix, &work->prefix);
+	if (bpf_map_lookup_elem(&chq_prefix, &work->prefix))
+		return true;
+	return text->bytes > CHQ_PREFIX_BYTES && long_prefix_known(work, text);
 }
 
 /* Its last bytes, last one first, so that the longest postfix is the longest prefix. */

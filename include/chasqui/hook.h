@@ -25,7 +25,8 @@
 #define CHQ_HOOK_VALUES	  4    /* numbers that a filter holds itself; more are in chq_number */
 #define CHQ_HOOK_ACTIONS  3    /* of one selector */
 #define CHQ_TEXT_BYTES	  4096 /* of a path or text that is compared, and told */
-#define CHQ_PREFIX_BYTES  252  /* of a Prefix value, and of what is compared with it */
+#define CHQ_PREFIX_BYTES  252  /* of a Prefix value in chq_prefix: the kernel's keys end at 256 */
+#define CHQ_PREFIX_MOST	  256  /* of any; longer ones are in chq_text256, each with its length */
 #define CHQ_POSTFIX_BYTES 128  /* the same of Postfix */
 #define CHQ_NAME_BYTES	  32 /* of a file's own name that chq_names compares; longer ones are cut */
 #define CHQ_NAME_LENGTHS  256  /* a name is shorter */

@@ -64,7 +64,13 @@ kills() {
 
 # All path operators, and, or, first match: one policy each, one run.
 paths() {
+	local long n
 	fresh
+	long=$box/$(printf 'p%.0s' {1..240})
+	echo long >"$long"; echo short >"${long:0:255}"
+	for n in 252 253 255 256; do policy "prefix$n" "{matchArgs: [$(file Prefix "${long:0:n}")]}"; done
+	policy prefix-other "{matchArgs: [$(file Prefix "${long:0:255}q")]}"
+	policy notprefix256 "{matchArgs: [$(file Prefix "${long:0:200}"), $(file NotPrefix "${long:0:256}")]}"
 	policy equal "{matchArgs: [$(file Equal $box/alpha.txt)]}"
 	policy prefix "{matchArgs: [$(file Prefix $box/one/)]}"
 	policy postfix "{matchArgs: [$(file Postfix "/box$namespace/beta.log")]}"
@@ -74,7 +80,7 @@ paths() {
 	policy first "{matchArgs: [$(file Equal $box/alpha.txt)], matchActions: [{action: NoPost}]},
 		{matchArgs: [$(file Prefix $box/)]}"
 	policy or "{matchArgs: [$(file Equal $box/one/x)]}, {matchArgs: [$(file Equal $box/two/x)]}"
-	during "for f in alpha.txt beta.log one/x two/x; do head -c 100 $box/\$f; done"
+	during "for f in alpha.txt beta.log one/x two/x; do head -c 100 $box/\$f; done; head -c 1 $long; head -c 1 ${long:0:255}"
 	ok "$by: Equal"                    tells "equal .* $box/alpha.txt:"
 	ok "$by: Equal, no other"          not grep "^event: equal.*beta" told
 	ok "$by: Prefix"                   tells "prefix .* $box/one/x:"
@@ -85,6 +91,13 @@ paths() {
 	ok "$by: NotPrefix"                not grep "^event: notprefix.*one/" told
 	ok "$by: NotPostfix"               not grep "^event: notpostfix.*beta" told
 	ok "$by: NotPostfix, others"       tells "notpostfix .* $box/alpha.txt:"
+	for n in 252 253 255; do
+		ok "$by: Prefix of $n bytes"   times 2 "prefix$n .*"
+	done
+	ok "$by: Prefix of 256 bytes"      times 1 "prefix256 .* $long:"
+	ok "$by: Prefix, no shorter path"  times 1 "prefix256 .*"
+	ok "$by: Prefix, another last byte" times 0 "prefix-other .*"
+	ok "$by: NotPrefix of 256 bytes"   times 1 "notprefix256 .*"
 	ok "$by: the first selector acts"  not grep "^event: first.*alpha" told
 	ok "$by: the second for the rest"  tells "first .* $box/beta.log:"
 	ok "$by: either selector"          tells "or .* $box/two/x:"
