@@ -24,8 +24,9 @@ struct api_route {
 	void (*handle)(void *data, struct api_request *request);
 };
 
-#define API_BODY_BYTES	 (64 << 20)
-#define API_STREAM_BYTES (1 << 20) /* what waits for one slow reader; more is counted as lost */
+#define API_BODY_BYTES (64 << 20)
+/* What waits for one slow reader; more is counted as lost. As much as a full ring becomes. */
+#define API_STREAM_BYTES (6 << 20)
 #define API_STREAMS	 32
 
 /* `routes` ends with an empty row. The socket is made with mode 0600. */

@@ -155,7 +155,7 @@ static void on_processes(evutil_socket_t fd, short what, void *data)
 	(void)fd;
 	(void)what;
 	/* what finds no place here waits in the ring, and what finds none there is counted there */
-	if (processes->programs && process_events_held(processes->events) < PROCESS_HELD_MOST)
+	if (processes->programs && !process_events_full(processes->events))
 		process_programs_read(processes->programs, READ_AT_ONCE, process_events_record,
 				      processes->events);
 	if (process_events_give(processes->events, until, GIVE_AT_ONCE, take, daemon) ==

@@ -114,6 +114,7 @@ void hooks_close(struct hooks *hooks)
 	for (size_t i = 0; i < SETS_KNOWN; i++)
 		set_close(&hooks->sets[i]);
 	list_clear(&hooks->tried);
+	data_clear(&hooks->data);
 	free(hooks);
 }
 

@@ -162,7 +162,8 @@ int hooks_status(struct hooks *hooks, struct hooks_status_point **ret, size_t *n
 /*
  * A record of kind CHQ_PROC_HOOK (chasqui/hook.h) from the ring becomes an event; also one of a
  * set that was replaced a moment ago. -ESTALE: of a set that is not known any more; -EBADMSG:
- * it is no such record. hook_event_clear() frees the event.
+ * it is no such record; -EAGAIN: it was one of kind CHQ_PROC_DATA, and is kept for its event.
+ * hook_event_clear() frees the event.
  */
 int hooks_event(struct hooks *hooks, const void *record, size_t size_bytes, struct hook_event *ret);
 

@@ -277,7 +277,8 @@ static void read_head(const struct chq_hook_event *record, struct hook_event *ev
 	event->return_action = record->return_action;
 }
 
-int hooks_event(struct hooks *hooks, const void *bytes, size_t size_bytes, struct hook_event *ret)
+static int read_hit(struct hooks *hooks, const unsigned char *bytes, size_t size_bytes,
+		    struct hook_event *ret)
 {
 	struct hook_event event = {};
 	struct chq_hook_event record;
@@ -287,8 +288,8 @@ int hooks_event(struct hooks *hooks, const void *bytes, size_t size_bytes, struc
 	if (size_bytes < sizeof(record))
 		return -EBADMSG;
 	memcpy(&record, bytes, sizeof(record));
-	if (record.head.kind != CHQ_PROC_HOOK || record.args_bytes > size_bytes - sizeof(record) ||
-	    record.action >= HOOK_ACTION_MAX || record.return_action >= HOOK_ACTION_MAX)
+	if (record.args_bytes > size_bytes - sizeof(record) || record.action >= HOOK_ACTION_MAX ||
+	    record.return_action >= HOOK_ACTION_MAX)
 		return -EBADMSG;
 	err = find_names(hooks, &record, &names);
 	if (err)
@@ -296,8 +297,9 @@ int hooks_event(struct hooks *hooks, const void *bytes, size_t size_bytes, struc
 	read_head(&record, &event);
 	err = name_event(&names, &event);
 	if (!err)
-		err = read_args((const unsigned char *)bytes + sizeof(record), record.args_bytes,
-				&names, &event);
+		err = read_args(bytes + sizeof(record), record.args_bytes, &names, &event);
+	if (!err)
+		err = data_join(&hooks->data, &record, &event);
 	if (err) {
 		hook_event_clear(&event);
 		return err;
@@ -305,4 +307,20 @@ int hooks_event(struct hooks *hooks, const void *bytes, size_t size_bytes, struc
 	read_result(&record, &names, &event);
 	*ret = event;
 	return 0;
+}
+
+int hooks_event(struct hooks *hooks, const void *bytes, size_t size_bytes, struct hook_event *ret)
+{
+	struct chq_proc_head head;
+	int err;
+
+	if (size_bytes < sizeof(head))
+		return -EBADMSG;
+	memcpy(&head, bytes, sizeof(head));
+	if (head.kind == CHQ_PROC_HOOK)
+		return read_hit(hooks, bytes, size_bytes, ret);
+	if (head.kind != CHQ_PROC_DATA)
+		return -EBADMSG;
+	err = data_keep(&hooks->data, bytes, size_bytes);
+	return err ? err : -EAGAIN;
 }

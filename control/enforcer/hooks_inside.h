@@ -192,6 +192,25 @@ struct hooks_set {
 	uint32_t n_policies, n_points, n_hooks;
 };
 
+/* ---- hooks_data.c: records of kind CHQ_PROC_DATA ---- */
+
+#define KEPT_DATA_MOST	256	   /* as many hits as can wait for a return */
+#define KEPT_DATA_BYTES (16 << 20) /* whichever bound is met first */
+
+struct kept_data {
+	struct chq_hook_data *items[KEPT_DATA_MOST]; /* owned, its bytes behind it; oldest first */
+	size_t n, bytes;
+};
+
+/* Copies it. -EBADMSG: it is no such record; -ENOMEM. */
+int data_keep(struct kept_data *kept, const void *record, size_t size_bytes);
+
+/* What waits for this event goes into it. -EBADMSG: it does not fit to it; -ENOMEM. */
+int data_join(struct kept_data *kept, const struct chq_hook_event *record,
+	      struct hook_event *event);
+
+void data_clear(struct kept_data *kept);
+
 #define SETS_KNOWN 4 /* the live one and those whose events may still come */
 
 struct hooks {
@@ -201,6 +220,7 @@ struct hooks {
 	struct hooks_probe probe;
 	bool probed;
 	struct list tried; /* what hooks_can() was told before */
+	struct kept_data data;
 };
 
 void set_init(struct hooks_set *set);

@@ -14,7 +14,8 @@
 #include "util/cleanup.h"
 #include "util/standby.h"
 
-#define LOG_BYTES (64 << 10)
+/* Linux 6.1 has no other word for a log that is too short than that there was no space. */
+#define LOG_BYTES (16 << 20)
 
 static const char *const shared_names[SHARED_MAPS] = {
 	[SHARED_EVENTS] = "chq_proc_events", [SHARED_PROCS] = "chq_procs",

@@ -160,7 +160,8 @@ static int plan_args(struct plan *plan, const struct tracing_hook *hook, struct 
 		spec->size_arg = arg->size_arg;
 		spec->at_return = arg->return_copy;
 		if (arg->max_data)
-			spec->max_bytes = CHQ_DATA_BYTES;
+			spec->max_bytes =
+				arg->size_arg || arg->return_copy ? CHQ_DATA_MOST : CHQ_DATA_BYTES;
 		if (hook->subsystem && !hook->raw)
 			continue;
 		if (arg->index >= CHQ_HOOK_RAW || arg->size_arg > CHQ_HOOK_RAW)

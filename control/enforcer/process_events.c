@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 #include "enforcer/process_events.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@ struct held {
 	uint64_t time_ns;
 	uint64_t number; /* of those with the same time, the first comes first */
 	struct hook_event *hook;
-	size_t bytes;
+	size_t bytes; /* of the record, or of the hit */
 	char record[];
 };
 
@@ -27,6 +28,7 @@ struct process_events {
 	void *reader_data;
 	struct held **heap; /* the earliest is the first */
 	size_t n_heap, room;
+	size_t bytes; /* of all in the heap */
 	uint64_t next_number;
 	struct process_event_counts counts;
 };
@@ -116,6 +118,7 @@ static void push(struct process_events *events, struct held *held)
 	held->number = events->next_number++;
 	heap[at] = held;
 	events->n_heap++;
+	events->bytes += held->bytes;
 	for (; at > 0 && is_before(heap[at], heap[(at - 1) / 2]); at = (at - 1) / 2)
 		swap(&heap[at], &heap[(at - 1) / 2]);
 }
@@ -126,6 +129,7 @@ static struct held *pop(struct process_events *events)
 	size_t at = 0, child;
 
 	heap[0] = heap[--events->n_heap];
+	events->bytes -= first->bytes;
 	while ((child = 2 * at + 1) < events->n_heap) {
 		if (child + 1 < events->n_heap && is_before(heap[child + 1], heap[child]))
 			child++;
@@ -178,6 +182,7 @@ static struct held *hold_hook(struct hook_event *event)
 		return NULL;
 	}
 	held->time_ns = event->time_ns;
+	held->bytes = hook_event_bytes(event);
 	*held->hook = *event;
 	*event = (struct hook_event){};
 	return held;
@@ -188,13 +193,16 @@ void process_events_hook(struct process_events *events, struct hook_event *event
 	push(events, hold_hook(event));
 }
 
+/* -EAGAIN: it is a part of an event that comes later. */
 static void add_hook(struct process_events *events, const void *record, size_t bytes)
 {
 	struct hook_event event = {};
+	int err = events->reader ? events->reader(events->reader_data, record, bytes, &event)
+				 : -ENOENT;
 
-	if (events->reader && events->reader(events->reader_data, record, bytes, &event) == 0)
+	if (!err)
 		process_events_hook(events, &event);
-	else
+	else if (err != -EAGAIN)
 		events->counts.broken++;
 }
 
@@ -208,6 +216,7 @@ void process_events_record(void *data, const struct chq_proc_head *record, size_
 		add_found(events, record, bytes);
 		return;
 	case CHQ_PROC_HOOK:
+	case CHQ_PROC_DATA:
 		add_hook(events, record, bytes);
 		return;
 	default:
@@ -293,15 +302,15 @@ static bool join_hook(struct process_events *events, struct held *held, struct p
 	return true;
 }
 
+bool process_events_full(const struct process_events *events)
+{
+	return events->n_heap > PROCESS_HELD_MOST || events->bytes > PROCESS_HELD_BYTES;
+}
+
 static bool is_due(const struct process_events *events, uint64_t until_ns)
 {
 	return events->n_heap > 0 &&
-	       (events->heap[0]->time_ns < until_ns || events->n_heap > PROCESS_HELD_MOST);
-}
-
-size_t process_events_held(const struct process_events *events)
-{
-	return events->n_heap;
+	       (events->heap[0]->time_ns < until_ns || process_events_full(events));
 }
 
 size_t process_events_give(struct process_events *events, uint64_t until_ns, size_t most,

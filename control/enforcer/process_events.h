@@ -2,6 +2,7 @@
 #ifndef ENFORCER_PROCESS_EVENTS_H
 #define ENFORCER_PROCESS_EVENTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,9 +27,10 @@ struct process_event {
 
 struct process_events;
 
-/* How long an event is held back, and how many at most. */
-#define PROCESS_HELD_NS	  150000000ull
-#define PROCESS_HELD_MOST 65536
+/* How long an event is held back, how many at most, and of how many bytes. */
+#define PROCESS_HELD_NS	   150000000ull
+#define PROCESS_HELD_MOST  65536
+#define PROCESS_HELD_BYTES (128 << 20)
 
 struct process_event_counts {
 	uint64_t early;	  /* given on before their time: too many waited */
@@ -40,7 +42,8 @@ struct process_event_counts {
 struct process_events *process_events_new(struct process_tree *tree);
 void process_events_free(struct process_events *events);
 
-/* Turns a record of kind CHQ_PROC_HOOK into an event: hooks_event() of enforcer/hooks.h. */
+/* Turns a record of kind CHQ_PROC_HOOK into an event, and takes those of kind CHQ_PROC_DATA:
+ * hooks_event() of enforcer/hooks.h. */
 typedef int hook_reader_fn(void *data, const void *record, size_t bytes, struct hook_event *ret);
 void process_events_reader(struct process_events *events, hook_reader_fn *reader, void *data);
 
@@ -58,8 +61,8 @@ void process_events_hook(struct process_events *events, struct hook_event *event
 size_t process_events_give(struct process_events *events, uint64_t until_ns, size_t most,
 			   void (*each)(void *data, struct process_event *event), void *data);
 
-/* How many wait. */
-size_t process_events_held(const struct process_events *events);
+/* As much waits as may: what is read now makes others early. */
+bool process_events_full(const struct process_events *events);
 
 struct process_event_counts process_events_counts(const struct process_events *events);
 

@@ -33,7 +33,8 @@ struct process_programs {
 	struct ring_buffer *ring;
 	process_record_fn *each; /* while the ring is read */
 	void *data;
-	int left;   /* records that may still be read */
+	int left; /* records that may still be read */
+	size_t bytes_read;
 	bool fresh; /* some map had to be made anew */
 };
 
@@ -254,7 +255,8 @@ static int give_record(void *data, void *record, size_t bytes)
 	if (bytes >= sizeof(*head) && head->size_bytes >= sizeof(*head) &&
 	    head->size_bytes <= bytes && programs->each)
 		programs->each(programs->data, head, head->size_bytes);
-	return --programs->left > 0 ? 0 : -ECANCELED;
+	programs->bytes_read += bytes;
+	return --programs->left > 0 && programs->bytes_read < PROCESS_READ_BYTES ? 0 : -ECANCELED;
 }
 
 static int load(struct process_programs *programs, uint64_t epoch, char *why)
@@ -400,6 +402,7 @@ int process_programs_read(struct process_programs *programs, int most, process_r
 	programs->each = each;
 	programs->data = data;
 	programs->left = most;
+	programs->bytes_read = 0;
 	err = ring_buffer__consume(programs->ring);
 	programs->each = NULL;
 	if (err < 0 && err != -ECANCELED)

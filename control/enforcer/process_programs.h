@@ -39,7 +39,11 @@ int process_programs_find(struct process_programs *programs, process_record_fn *
 /* Poll it for reading. Programs wake it past a threshold only: the clock must, too. */
 int process_programs_fd(const struct process_programs *programs);
 
-/* What waits in the ring, at most `most` records. How many there were, or -errno. */
+/*
+ * What waits in the ring, at most `most` records, and no more once PROCESS_READ_BYTES are read. How
+ * many there were, or -errno.
+ */
+#define PROCESS_READ_BYTES (8 << 20)
 int process_programs_read(struct process_programs *programs, int most, process_record_fn *each,
 			  void *data);
 

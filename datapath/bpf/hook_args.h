@@ -144,7 +144,26 @@ static __noinline void read_string(struct work *work, struct argument *argument,
 	begin_value(work, at, argument, position, argument->bytes);
 }
 
-/* Bytes, of the kernel's memory or of the process's; argument->number says how many there are. */
+/* Of the kernel's memory or of the process's. */
+static __always_inline long read_memory(void *to, __u32 bytes, const void *from)
+{
+	if ((__s64)from < 0)
+		return bpf_probe_read_kernel(to, bytes, from);
+	return bpf_probe_read_user(to, bytes, from);
+}
+
+#define MEMORY_PAGE 4096 /* or a part of one: what is there is there as a whole */
+
+/* From there to the end of the page. */
+static __always_inline __u32 left_of_page(const void *from)
+{
+	return MEMORY_PAGE - ((__u64)from & (MEMORY_PAGE - 1));
+}
+
+/*
+ * Bytes, of which argument->number says how many there are. Where not all can be read, those of
+ * the first page are told.
+ */
 static __noinline void read_bytes(struct work *work, struct argument *argument, __u32 position,
 				  const void *from, __u32 most)
 {
@@ -152,15 +171,16 @@ static __noinline void read_bytes(struct work *work, struct argument *argument, 
 	__u32 at, bytes = most > CHQ_TEXT_BYTES ? at_most(whole, CHQ_DATA_BYTES)
 						: at_most(whole, CHQ_TEXT_BYTES);
 	__u8 *room = room_for(work, &at);
-	long failed = -1;
+	long failed;
 
 	if (!room)
 		return;
 	room += sizeof(struct chq_hook_value);
-	if ((__s64)from < 0)
-		failed = bpf_probe_read_kernel(room, bytes, from);
-	else
-		failed = bpf_probe_read_user(room, bytes, from);
+	failed = read_memory(room, bytes, from);
+	if (failed && bytes > left_of_page(from)) {
+		bytes = at_most(left_of_page(from), MEMORY_PAGE);
+		failed = read_memory(room, bytes, from);
+	}
 	argument->absent = failed && bytes;
 	argument->bytes = failed ? 0 : bytes;
 	argument->at = at + sizeof(struct chq_hook_value);
@@ -381,21 +401,28 @@ static __always_inline __u64 read_field(struct work *work, const struct chq_arg_
 	return number;
 }
 
+static __always_inline __u64 raw_argument(struct work *work, const struct chq_arg_spec *spec)
+{
+	return work->context ? read_field(work, spec) : work->hit.args[slot(spec->index)];
+}
+
 static __always_inline __u64 size_of_buffer(struct work *work, const struct chq_arg_spec *spec)
 {
 	__u64 size = spec->max_bytes;
 
 	if (spec->size_arg)
 		size = work->hit.args[slot(spec->size_arg - 1)];
-	if (spec->at_return && work->result >= 0 && (__u64)work->result < size)
-		size = work->result;
-	return size;
+	if (!spec->at_return)
+		return size;
+	if (work->result < 0)
+		return 0; /* it failed: nothing was written there */
+	return (__u64)work->result < size ? (__u64)work->result : size;
 }
 
 static __always_inline void read_typed(struct work *work, const struct chq_arg_spec *spec,
 				       struct argument *argument, __u32 position)
 {
-	__u64 raw = work->context ? read_field(work, spec) : work->hit.args[slot(spec->index)];
+	__u64 raw = raw_argument(work, spec);
 
 	switch (spec->type) {
 	case CHQ_TYPE_STRING:

@@ -4,7 +4,7 @@
 
 /* A point was reached: each of its visits in turn, as asked for by chasqui/hook.h. */
 
-#include "hook_act.h"
+#include "hook_data.h"
 
 /* Brings what the point offers into the form that the hook asks for. False: nothing is there. */
 static __always_inline bool adapt(struct work *work, const struct chq_visit *visit)
@@ -104,6 +104,7 @@ static __noinline void act(struct work *work, struct deed *deed)
 	if (!deed->post)
 		return;
 	begin_event(work, deed);
+	send_all_data(work, deed, false);
 	if (deed->hook->returns)
 		keep(work, deed);
 	else
@@ -173,8 +174,10 @@ static __noinline void finish_hit(struct work *work, struct deed *deed)
 	event->result = work->result;
 	event->flags |= CHQ_HOOK_RESULT;
 	collect_all(work, deed, true);
-	if (deed->post)
-		send_event(work, deed->count);
+	if (!deed->post)
+		return;
+	send_all_data(work, deed, true);
+	send_event(work, deed->count);
 }
 
 static __always_inline void return_to_hook(struct work *work, __u32 hook_number)

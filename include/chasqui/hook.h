@@ -29,9 +29,10 @@
 #define CHQ_PREFIX_MOST	  256  /* of any; longer ones are in chq_text256, each with its length */
 #define CHQ_POSTFIX_BYTES 128  /* the same of Postfix */
 #define CHQ_NAME_BYTES	  32 /* of a file's own name that chq_names compares; longer ones are cut */
-#define CHQ_NAME_LENGTHS  256  /* a name is shorter */
-#define CHQ_DATA_BYTES	  7168 /* of a char_buf with maxData: short ones fit in behind it */
-#define CHQ_HOOK_SETS	  4096 /* filters with texts, at most */
+#define CHQ_NAME_LENGTHS  256	 /* a name is shorter */
+#define CHQ_DATA_BYTES	  7168	 /* of a char_buf with maxData: short ones fit in behind it */
+#define CHQ_DATA_MOST	  327360 /* of it with what chq_hook_data has; as long as Tetragon's */
+#define CHQ_HOOK_SETS	  4096	 /* filters with texts, at most */
 
 /* Keys of chq_text64 … chq_text4096: the first that the text fits into. Zeroes behind it. */
 #define CHQ_TEXT_SIZES(X) \
@@ -319,6 +320,19 @@ struct chq_hook_value {
 	__u64 number; /* NUMBER, FD: the value; texts: their whole length */
 };
 
+/*
+ * More of a char_buf with maxData than its event has room for, in the ring before the event: kind
+ * CHQ_PROC_DATA. The bytes stand behind it; size_bytes may be less than what the ring has for it.
+ */
+struct chq_hook_data {
+	struct chq_proc_head head; /* time_ns and tid are its event's */
+	__u64 set;		   /* this and `hook` too */
+	__u32 hook;
+	__u32 position;	  /* in the hook's list of args */
+	__u32 first_byte; /* of the buffer that is here: those before it are in the event */
+	__u32 data_bytes;
+};
+
 /* Payload of everything with a path: this, then the path without a closing zero. */
 struct chq_path_value {
 	__u32 flags;
@@ -349,6 +363,7 @@ struct chq_cred_value {
 
 _Static_assert(sizeof(struct chq_hook_event) == 64, "chq_hook_event is a wire format");
 _Static_assert(sizeof(struct chq_hook_value) == 16, "chq_hook_value is a wire format");
+_Static_assert(sizeof(struct chq_hook_data) == 56, "chq_hook_data is a wire format");
 _Static_assert(sizeof(struct chq_sock_value) == 64, "chq_sock_value is a wire format");
 _Static_assert(sizeof(struct chq_cred_value) == 64, "chq_cred_value is a wire format");
 

@@ -18,6 +18,7 @@ enum chq_proc_kind {
 	CHQ_PROC_EXIT = 3,  /* struct chq_proc_exit */
 	CHQ_PROC_HOOK = 4,  /* a hook of a TracingPolicy: chasqui/hook.h */
 	CHQ_PROC_FOUND = 5, /* struct chq_proc_exec: it ran before us; not in the ring */
+	CHQ_PROC_DATA = 6,  /* of a CHQ_PROC_HOOK that comes later: chasqui/hook.h */
 	CHQ_PROC_KINDS
 };
 

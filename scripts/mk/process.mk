@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 # Processes: what becomes of the kernel's records of them.
 
-process_tests = $(addprefix $(BUILD)/tests/unit/test_process_,tree events lines)
+process_tests = $(addprefix $(BUILD)/tests/unit/test_process_,tree events lines data)
 
 $(process_tests): %: %.o $(BUILD)/tests/unit/process_case.o $(call room,control/observe control/util) \
-		$(addprefix $(BUILD)/control/enforcer/,hook_event.o process_tree.o process_program.o process_events.o)
+		$(addprefix $(BUILD)/control/enforcer/,hook_event.o hooks_data.o process_tree.o process_program.o process_events.o)
 	$(CC) $(LDFLAGS) $^ $(OBSERVE_LIBS) -lcmocka -o $@
 
 quick-process: $(process_tests)

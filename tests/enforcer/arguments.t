@@ -57,23 +57,80 @@ ok "InMap of the largest numbers"        times 2 "listed .*"
 
 # ---- buffers: how much of them is told ----
 fresh
-for name in short long; do
-	hook "$name" "  kprobes:
-  - {call: sys_write, syscall: true, args: [{index: 0, type: fd},
-     {index: 1, type: char_buf, sizeArgIndex: 3MORE}, {index: 2, type: size_t}],
+writes() {
+	hook "$1" "  kprobes:
+  - {call: sys_write, syscall: true, ${3:-}args: [{index: 0, type: fd},
+     {index: 1, type: char_buf, sizeArgIndex: 3$2}, {index: 2, type: size_t}],
      selectors: [{matchArgs: [{index: 0, operator: Equal, values: [$box/out]}]}]}"
-done
-sed -i 's/MORE//' short.yaml; sed -i 's/MORE/, maxData: true/' long.yaml
+}
+writes short ''
+writes long ', maxData: true'
+# No two parts of it are the same.
+printf '%07d.' {0..49999} >pattern
+cat >writes.py <<'END'
+import ctypes, mmap, os, sys
+pattern, out = open('/run/test/pattern', 'rb').read(), os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT)
+for count in map(int, sys.argv[2:]):
+    if count > 0:
+        os.write(out, pattern[:count])
+        continue
+    # So many bytes, and 5,000 more that cannot be read.
+    libc = ctypes.CDLL(None)
+    area = mmap.mmap(-1, 5 * 4096)
+    end = ctypes.addressof(ctypes.c_char.from_buffer(area)) + 4 * 4096
+    area[4 * 4096 + count:4 * 4096] = pattern[:-count]
+    libc.mprotect(ctypes.c_void_p(end), 4096, 0)
+    libc.write(out, ctypes.c_void_p(end + count), 5000 - count)
+END
+during "python3 /run/test/writes.py $box/out 4096 7000 7169 300000 327360 400000 -1000 -5001 -16000"
+# buffer NAME LENGTH BYTES: of what was so long, exactly the first bytes are told.
+buffer() {
+	awk -v which="$1" -v n="$2" '$2 == which && $7 == n { printf "%s", substr($6, 2, length($6) - 2) }' told |
+		cmp - <(head -c "$3" pattern)
+}
+ok "4,096 bytes of a buffer"             buffer short 7000 4096
+ok "all of it with maxData"              buffer long 7000 7000
+ok "one more than an event holds"        buffer long 7169 7169
+ok "each byte of 300,000"                buffer long 300000 300000
+ok "as many as are told"                 buffer long 327360 327360
+ok "and no more"                         buffer long 400000 327360
+ok "without maxData as before"           buffer short 400000 4096
+ok "what could be read, of one page"     buffer long 6000 1000
+ok "and without maxData"                 buffer short 6000 1000
+ok "what could be read, of two pages"    buffer long 10001 5001
+ok "what could be read, of many"         buffer long 21000 16000
+ok "and their beginning"                 buffer short 21000 4096
+fresh
 hook whole "  kprobes:
   - {call: sys_write, syscall: true, args: [{index: 0, type: fd}, {index: 1, type: char_buf, sizeArgIndex: 3, maxData: true}],
      selectors: [{matchArgs: [{index: 1, operator: Equal, values: [$(printf 'x%.0s' {1..4096})]}, {index: 0, operator: Equal, values: [$box/out]}]}]}"
-during "python3 -c \"open('$box/out', 'wb', 0).write(b'x' * 7000); open('$box/out', 'wb', 0).write(b'x' * 4096)
-open('$box/out', 'wb', 0).write(b'x' * 9000)\""
-buffer() { awk -v which="$1" -v n="$2" '$2 == which && $NF == n { print length($(NF - 1)) - 2 }' told; }
-ok "4,096 bytes of a buffer"             is 4096 buffer short 7000
-ok "all of it with maxData"              is 7000 buffer long 7000
-ok "as much as there is room for"        is 7168 buffer long 9000
+during "python3 -c \"open('$box/out', 'wb', 0).write(b'x' * 4096); open('$box/out', 'wb', 0).write(b'x' * 9000)\""
 ok "Equal means the whole of it"         times 1 "whole .*"
+
+# What waits for the function's return; what the function has filled.
+fresh
+writes late ', maxData: true' 'return: true, returnArg: {index: 0, type: long}, '
+hook filled "  kprobes:
+  - {call: sys_read, syscall: true, return: true, returnArg: {index: 0, type: long},
+     args: [{index: 0, type: fd}, {index: 1, type: char_buf, returnCopy: true, maxData: true, sizeArgIndex: 3}, {index: 2, type: size_t}],
+     selectors: [{matchArgs: [{index: 0, operator: Equal, values: [/run/test/pattern]}, {index: 2, operator: Equal, values: [350000]}]}]}"
+during "python3 /run/test/writes.py $box/out 200000; python3 -c \"import os
+f = os.open('/run/test/pattern', os.O_RDONLY); os.lseek(f, 90000, 0); os.read(f, 350000)\""
+ok "what waited for the return"          buffer late 200000 200000
+tail -c +90001 pattern >part && mv part pattern
+ok "what was read"                       buffer filled 350000 310000
+
+# Nobody empties the ring: the events are there, each with what it has room for itself.
+fresh
+writes many ', maxData: true'
+printf '%07d.' {0..49999} >pattern
+HOOKS_LATE=1 during "python3 /run/test/writes.py $box/out $(printf '320000 %.0s' {1..20})"
+ok "a full ring, and the events are told" times 20 "many .*"
+lengths() { awk '$1 == "event:" && $2 == "many" { print length($6) - 2 }' told | sort -n | uniq -c | tr -s ' '; }
+lost=$(sed -n 's/^counters: many .* lost \([0-9]*\)$/\1/p' told)
+ok "without what had no room"            [ "${lost:-0}" -gt 0 ]
+ok "which is counted"                    is " $lost 7168
+ $((20 - lost)) 320000" lengths
 
 # ---- a file that was given the name of a removed one ----
 fresh

@@ -258,6 +258,19 @@ syscalls() {
 	ok "$by: SAddr and SPort"               times 2 "calls sys_connect POST [0-9]* family2:0->7"
 }
 
+# A buffer that no event has room for.
+large() {
+	fresh
+	hook large "  kprobes:
+  - {call: sys_write, syscall: true,
+     args: [{index: 0, type: fd}, {index: 1, type: char_buf, maxData: true, sizeArgIndex: 3}],
+     selectors: [{matchArgs: [{index: 0, operator: Equal, values: [$box/large]}]}]}"
+	printf '%07d.' {0..37499} >pattern
+	during "dd status=none bs=300000 if=/run/test/pattern of=$box/large"
+	ok "$by: each of 300,000 bytes"         is "$(cat pattern)" \
+		sed -n "s,^event: large sys_write POST $box/large:100644 \"\(.*\)\"\$,\1,p" told
+}
+
 # The set outlives its maker, and is replaced without a gap.
 stays() {
 	fresh

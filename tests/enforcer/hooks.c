@@ -82,9 +82,11 @@ static void print_record(void *data, const struct chq_proc_head *record, size_t 
 	struct hook_event event = {};
 	int err;
 
-	if (record->kind != CHQ_PROC_HOOK)
+	if (record->kind != CHQ_PROC_HOOK && record->kind != CHQ_PROC_DATA)
 		return;
 	err = hooks_event(watch->hooks, record, bytes, &event);
+	if (err == -EAGAIN)
+		return;
 	if (err) {
 		fprintf(told, "event: %s\n", strerror(-err));
 		return;
@@ -200,9 +202,9 @@ static void report(struct watch *watch, const struct config *config)
 		hooks_counters(watch->hooks, config->tracing[i].name, &counters);
 		fprintf(stderr,
 			"counters: %s hits %lu posts %lu limited %lu enforced %lu monitored %lu "
-			"spared %lu\n",
+			"spared %lu lost %lu\n",
 			config->tracing[i].name, counters.hits, counters.posts, counters.limited,
-			counters.enforced, counters.monitored, counters.spared);
+			counters.enforced, counters.monitored, counters.spared, counters.lost);
 	}
 	hooks_status(watch->hooks, &points, &n);
 	for (size_t i = 0; i < n && getenv("HOOKS_POINTS"); i++)
@@ -211,9 +213,11 @@ static void report(struct watch *watch, const struct config *config)
 	free(points);
 }
 
-/* The ring is emptied meanwhile: all of the machine's processes are told of in it. */
+/* The ring is emptied meanwhile: all of the machine's processes are told of in it. HOOKS_LATE: not.
+ */
 static void run(struct watch *watch, char **command)
 {
+	bool late = getenv("HOOKS_LATE");
 	int status = 0;
 	pid_t child = fork();
 
@@ -222,7 +226,8 @@ static void run(struct watch *watch, char **command)
 		_exit(127);
 	}
 	while (waitpid(child, &status, WNOHANG) == 0) {
-		process_programs_read(watch->programs, 1000, print_record, watch);
+		if (!late)
+			process_programs_read(watch->programs, 1000, print_record, watch);
 		usleep(1000);
 	}
 	if (WIFSIGNALED(status))

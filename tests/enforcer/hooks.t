@@ -16,6 +16,7 @@ processes
 actions
 names
 syscalls
+large
 stays
 spares
 

@@ -164,6 +164,34 @@ else
 fi
 rm "$config/bad.yaml"
 
+# ---- arguments larger than an event ----
+
+cat >"$config/large.yaml" <<-END
+	apiVersion: cilium.io/v1alpha1
+	kind: TracingPolicy
+	metadata: {name: large}
+	spec:
+	  kprobes:
+	  - call: sys_write
+	    syscall: true
+	    args: [{index: 0, type: fd}, {index: 1, type: char_buf, sizeArgIndex: 3, maxData: true}]
+	    selectors: [{matchArgs: [{index: 0, operator: Equal, values: [/large.out]}]}]
+END
+chasqui reload
+printf '%07d.' {0..49999} >/large.in
+chasqui events --process --follow --policy large -o json >followed & follower=$!
+large() { chasqui events --process --policy large -o json | jq -r ".process_kprobe.args[1] | $1 // empty"; }
+dd status=none bs=300000 count=1 if=/large.in of=/large.out
+ok "each of 300,000 bytes is told"            eventually eval 'large .bytes_arg | base64 -d | cmp - <(head -c 300000 /large.in)'
+dd status=none bs=400000 if=/large.in of=/large.out
+ok "327,360 of more"                          eventually eval 'large .truncated_bytes_arg.bytes_arg | base64 -d | cmp - <(head -c 327360 /large.in)'
+ok "with what it was"                         is 400000 large .truncated_bytes_arg.orig_size
+for _ in {1..10}; do dd status=none bs=300000 count=1 if=/large.in of=/large.out; done
+ok "one who reads along gets all of a dozen"  eventually is 12 eval 'jq -c .process_kprobe.function_name followed | wc -l'
+kill $follower
+rm "$config/large.yaml"
+chasqui reload
+
 # ---- without the daemon, and back ----
 
 gateway_down

@@ -145,6 +145,35 @@ static void not_more_than_so_many_wait(void **state)
 	assert_int_equal(100, process_events_counts(told.events).early);
 }
 
+static void tell_nobody(void *data, struct process_event *event)
+{
+	(void)data;
+	(void)event;
+}
+
+/* Of large ones not as many: here a MiB each. */
+static void not_more_than_so_many_bytes_wait(void **state)
+{
+	cleanup(told_close) struct told told;
+	unsigned fit = PROCESS_HELD_BYTES / ((1 << 20) + sizeof(struct hook_event));
+
+	(void)state;
+	told_open(&told);
+	for (unsigned i = 0; i < fit + 3; i++) {
+		struct hook_event hook = {.pid = 1, .time_ns = 1000 + i};
+
+		assert_int_equal(i > fit, process_events_full(told.events));
+		hook.args[0] = (struct hook_arg){
+			.kind = HOOK_ARG_BYTES,
+			.text = {.bytes = malloc(1 << 20), .n_bytes = 1 << 20},
+		};
+		process_events_hook(told.events, &hook);
+	}
+	process_events_give(told.events, 0, SIZE_MAX, tell_nobody, &told);
+	assert_int_equal(3, process_events_counts(told.events).early);
+	assert_false(process_events_full(told.events));
+}
+
 static void broken_records_are_counted(void **state)
 {
 	cleanup(told_close) struct told told;
@@ -294,6 +323,7 @@ int main(void)
 		cmocka_unit_test(the_three_lines),
 		cmocka_unit_test(a_stranger_is_told_of),
 		cmocka_unit_test(not_more_than_so_many_wait),
+		cmocka_unit_test(not_more_than_so_many_bytes_wait),
 		cmocka_unit_test(broken_records_are_counted),
 		cmocka_unit_test(copies_own_their_texts),
 		cmocka_unit_test(json_of_exec_and_exit),

@@ -149,7 +149,7 @@ packets "  kprobes:
      selectors: [{matchArgs: [FILTERS], $ours}]}"
 by=lsm
 exempts
-for by in $multi raw_tp; do kills; done
+for by in $multi raw_tp; do kills; large; done
 by=best
 lsmhook
 seed
