@@ -219,6 +219,7 @@ static void take_datagram(struct worker *worker, uint32_t i)
 	struct arrival *arrival = &worker->arrivals[i];
 	uint32_t bytes = worker->received[i].msg_len, at = 0, each;
 
+	moderation_count(&worker->moderation, 1, bytes);
 	if (!socket_arrival(arrival, &worker->received[i].msg_hdr)) {
 		count_drop(worker->device, DROP_MALFORMED);
 		return;

@@ -187,25 +187,23 @@ static void carry(struct worker *worker, uint32_t queue, const struct virtio_net
 		send_super(worker, peer, &super, first, outer);
 }
 
-uint32_t transmit_batch(struct worker *worker, uint32_t queue)
+void transmit_batch(struct worker *worker, uint32_t queue)
 {
 	struct device *device = worker->device;
 	size_t header_bytes = device->tun.header ? sizeof(struct virtio_net_hdr) : 0;
 	struct virtio_net_hdr header = {};
 	int fd = worker->queues[queue];
-	bool emptied = false;
-	uint32_t reads;
 
-	for (reads = 0; reads < BATCH_MESSAGES; reads++) {
+	for (uint32_t reads = 0; reads < BATCH_MESSAGES; reads++) {
 		ssize_t got = read(fd, worker->from_tun, header_bytes + UINT16_MAX);
 
 		if (got <= (ssize_t)header_bytes) {
-			emptied = true;
 			backlog_is_empty(&worker->backlogs[queue]);
 			if (got < 0 && errno == EBADFD)
 				worker_lost_device(worker, fd);
 			break;
 		}
+		moderation_count(&worker->moderation, 1, (uint64_t)got);
 		if (!device->up)
 			continue;
 		memcpy(&header, worker->from_tun, header_bytes);
@@ -215,5 +213,4 @@ uint32_t transmit_batch(struct worker *worker, uint32_t queue)
 			break;
 	}
 	outbox_flush(&worker->outbox);
-	return emptied ? reads : 0;
 }

@@ -12,15 +12,6 @@
 
 #define TUN_BYTES (sizeof(struct virtio_net_hdr) + UINT16_MAX + 1)
 
-/*
- * Datagrams that are sent one by one would each wake the worker, which costs both sides more than
- * all that is done with them. Where a queue of the TUN has given so many in a turn, turn after
- * turn, and nothing else came, the worker looks again after a while without being woken.
- */
-#define PAUSE_PACKETS 8
-#define PAUSE_TURNS   4
-#define PAUSE_NS      80000
-
 /* FROM_TUN is the first queue. */
 enum source { TO_STOP, FROM_SOCKET4, FROM_SOCKET6, FROM_TUN, SOURCES = FROM_TUN + TUN_QUEUES_EACH };
 
@@ -149,24 +140,22 @@ static void count_lost(struct worker *worker)
 static void turn(struct worker *worker, uint32_t source)
 {
 	const struct sockets *sockets = &worker->device->sockets[worker->number];
-	uint32_t taken = 0;
 
 	device_enter(worker->device, &worker->lock);
 	worker->now_ns = device_now(worker->device);
 	if (source >= FROM_TUN)
-		taken = transmit_batch(worker, source - FROM_TUN);
+		transmit_batch(worker, source - FROM_TUN);
 	else if (source == FROM_SOCKET4 && sockets->fd4 >= 0)
 		receive_batch(worker, sockets->fd4, &worker->heard4);
 	else if (source == FROM_SOCKET6 && sockets->fd6 >= 0)
 		receive_batch(worker, sockets->fd6, &worker->heard6);
 	count_lost(worker);
 	device_leave(&worker->lock);
-	worker->full_turns = taken >= PAUSE_PACKETS ? worker->full_turns + 1 : 0;
 }
 
 static void pause_shortly(void)
 {
-	const struct timespec pause = {.tv_nsec = PAUSE_NS};
+	const struct timespec pause = {.tv_nsec = MODERATION_PAUSE_NS};
 
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
 }
@@ -181,7 +170,7 @@ static void *run(void *data)
 
 		for (int i = 0; i < ready; i++)
 			turn(worker, events[i].data.u32);
-		if (worker->full_turns >= PAUSE_TURNS)
+		if (moderation_pauses(&worker->moderation, worker->now_ns))
 			pause_shortly();
 	}
 	return NULL;

@@ -5,6 +5,7 @@
 #include "backlog.h"
 #include "device.h"
 #include "merge.h"
+#include "moderation.h"
 #include "route.h"
 #include "split.h"
 
@@ -32,8 +33,8 @@ struct worker {
 	const int *queues; /* of the TUN; device->tun.each */
 	struct backlog backlogs[TUN_QUEUES_EACH];
 	struct backlog heard4, heard6; /* of the sockets */
-	uint32_t full_turns;	       /* in a row: of the TUN, and of many packets */
-	bool slow_down;		       /* the next packet that is delivered says so to its sender */
+	struct moderation moderation;
+	bool slow_down; /* the next packet that is delivered says so to its sender */
 	uint32_t jitter_state;
 	uint64_t now_ns;
 
@@ -76,9 +77,8 @@ void workers_hurry(bool on);
 /* The sockets have changed; the control thread calls it while the worker stands still. */
 void worker_watch_sockets(struct worker *worker);
 
-/* transmit.c: at most a batch from a queue of the TUN. How many packets, 0 where there may be more.
- */
-uint32_t transmit_batch(struct worker *worker, uint32_t queue);
+/* transmit.c: at most a batch from a queue of the TUN. */
+void transmit_batch(struct worker *worker, uint32_t queue);
 /* receive.c: likewise from a socket. */
 void receive_batch(struct worker *worker, int fd, struct backlog *backlog);
 

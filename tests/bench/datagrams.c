@@ -3,11 +3,13 @@
  * The highest rate of UDP datagrams that arrive with less than 1 % loss, from one network namespace
  * to another: a sender that keeps its pace with sendmmsg, a receiver whose socket has room for all.
  *
- *   datagrams [-s] FROM TO ADDRESS BYTES [RATE]   one line of JSON on stdout; FROM and TO are files
- * of namespaces
+ *   datagrams [-s|-p] FROM TO ADDRESS BYTES [RATE]   one line of JSON on stdout; FROM and TO are
+ * files of namespaces
  *
  * Sent are BYTES of payload, each by itself, or with -s in trains that the kernel cuts
- * (UDP_SEGMENT), as programs with much to send do. The rate grows by halves until it is too much,
+ * (UDP_SEGMENT), as programs with much to send do. With -p both ends are plain, as most programs
+ * are: one send and one recv for each, sockets as large as the system makes them, and what is due
+ * is sent each millisecond. The rate grows by halves until it is too much,
  * then the gap is halved to 2 %; a rate counts as too much when two tries lose 1 % of it or the
  * sender itself cannot keep it; the result must hold once more for three seconds. With RATE it is
  * tried once, and the loss is told.
@@ -28,23 +30,26 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS_PER_S     1000000000ull
-#define PORT	     5300
-#define BURST	     64
-#define TRAIN	     64 /* what older kernels take */
-#define TRAIN_BYTES  65000
-#define STEP_NS	     250000 /* how often the sender wakes to send what is due */
-#define BUFFER_BYTES (64 << 20)
-#define TRY_S	     1
-#define LAST_TRY_S   3
-#define FIRST_RATE   10000.0
-#define MOST_RATE    5e6
-#define MOST_LOSS    0.01
-#define CLOSE_ENOUGH 1.02
+#define NS_PER_S      1000000000ull
+#define PORT	      5300
+#define BURST	      64
+#define TRAIN	      64 /* what older kernels take */
+#define TRAIN_BYTES   65000
+#define STEP_NS	      250000 /* how often the sender wakes to send what is due */
+#define PLAIN_STEP_NS 1000000
+#define BUFFER_BYTES  (64 << 20)
+#define TRY_S	      1
+#define LAST_TRY_S    3
+#define FIRST_RATE    10000.0
+#define MOST_RATE     5e6
+#define MOST_LOSS     0.01
+#define CLOSE_ENOUGH  1.02
 
 struct path {
 	size_t bytes;
 	uint64_t train; /* datagrams given to the kernel in one piece */
+	unsigned burst; /* messages in one call */
+	uint64_t step_ns;
 	int sender, receiver;
 	_Atomic uint64_t arrived;
 };
@@ -76,16 +81,16 @@ static void fail(const char *what)
 	exit(1);
 }
 
-/* A socket stays in the namespace where it was made. */
-static int socket_in(const char *namespace, int buffer_option)
+/* A socket stays in the namespace where it was made. `bytes` 0: a buffer as it is. */
+static int socket_in(const char *namespace, int buffer_option, int bytes)
 {
-	int fd = open(namespace, O_RDONLY | O_CLOEXEC), bytes = BUFFER_BYTES;
+	int fd = open(namespace, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 || setns(fd, CLONE_NEWNET))
 		fail(namespace);
 	close(fd);
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, buffer_option, &bytes, sizeof(bytes)))
+	if (fd < 0 || (bytes && setsockopt(fd, SOL_SOCKET, buffer_option, &bytes, sizeof(bytes))))
 		fail("socket");
 	return fd;
 }
@@ -103,7 +108,7 @@ static void *receive(void *data)
 		messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
 	}
 	for (;;) {
-		int got = recvmmsg(path->receiver, messages, BURST, MSG_WAITFORONE, NULL);
+		int got = recvmmsg(path->receiver, messages, path->burst, MSG_WAITFORONE, NULL);
 
 		if (got > 0)
 			atomic_fetch_add(&path->arrived, got);
@@ -118,7 +123,7 @@ static unsigned load(const struct path *path, struct mmsghdr *messages, struct i
 	static uint8_t payload[UINT16_MAX];
 	unsigned used = 0;
 
-	for (; count && used < BURST; used++) {
+	for (; count && used < path->burst; used++) {
 		uint64_t some = count < path->train ? count : path->train;
 
 		parts[used] = (struct iovec){payload, some * path->bytes};
@@ -167,7 +172,7 @@ static struct outcome try_rate(struct path *path, double rate, unsigned seconds)
 	while (elapsed < until) {
 		uint64_t due;
 
-		sleep_until(begin + elapsed + STEP_NS);
+		sleep_until(begin + elapsed + path->step_ns);
 		elapsed = now_ns() - begin;
 		due = (uint64_t)(rate * (double)elapsed / NS_PER_S);
 		send_some(path, due - sent);
@@ -216,19 +221,19 @@ static double search(struct path *path)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: datagrams [-s] FROM TO ADDRESS BYTES [RATE]\n");
+	fprintf(stderr, "usage: datagrams [-s|-p] FROM TO ADDRESS BYTES [RATE]\n");
 	return 2;
 }
 
 static void open_path(struct path *path, const char *from, const char *to_file,
 		      const struct sockaddr_in *to)
 {
-	int segment = (int)path->bytes;
+	int segment = (int)path->bytes, buffer = path->burst > 1 ? BUFFER_BYTES : 0;
 
-	path->receiver = socket_in(to_file, SO_RCVBUFFORCE);
+	path->receiver = socket_in(to_file, SO_RCVBUFFORCE, buffer);
 	if (bind(path->receiver, (const struct sockaddr *)to, sizeof(*to)))
 		fail("bind");
-	path->sender = socket_in(from, SO_SNDBUFFORCE);
+	path->sender = socket_in(from, SO_SNDBUFFORCE, buffer);
 	if (connect(path->sender, (const struct sockaddr *)to, sizeof(*to)))
 		fail("connect");
 	if (path->train > 1 &&
@@ -240,11 +245,16 @@ int main(int argc, char **argv)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(PORT)};
 	bool trains = argc > 1 && !strcmp(argv[1], "-s");
-	struct path path = {.train = 1};
+	bool plain = argc > 1 && !strcmp(argv[1], "-p");
+	struct path path = {
+		.train = 1,
+		.burst = plain ? 1 : BURST,
+		.step_ns = plain ? PLAIN_STEP_NS : STEP_NS,
+	};
 	pthread_t thread;
 
-	argc -= trains;
-	argv += trains;
+	argc -= trains || plain;
+	argv += trains || plain;
 	if (argc < 5 || argc > 6 || !inet_aton(argv[3], &to.sin_addr) || atoi(argv[4]) < 1 ||
 	    atoi(argv[4]) > 2048)
 		return usage();
