@@ -11,7 +11,7 @@
 #include "cli/table.h"
 #include "util/cleanup.h"
 
-static void fclose_p(FILE **file)
+static void close_input(FILE **file)
 {
 	if (*file && *file != stdin)
 		fclose(*file);
@@ -19,7 +19,7 @@ static void fclose_p(FILE **file)
 
 static int read_text(const char *name, char **ret, size_t *ret_bytes)
 {
-	cleanup(fclose_p) FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "re");
+	cleanup(close_input) FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "re");
 	cleanup_free char *text = NULL;
 	size_t bytes = 0, got;
 

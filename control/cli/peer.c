@@ -10,12 +10,6 @@
 
 /* Peer documents without an editor. The daemon reads what comes of it as it reads any other. */
 
-static void fclose_p(FILE **file)
-{
-	if (*file)
-		fclose(*file);
-}
-
 /* In double quotes, so that no value can be anything else in YAML. */
 static bool put_text(FILE *out, const char *text, size_t bytes)
 {
@@ -97,7 +91,7 @@ int peer_add(const struct arguments *arguments)
 {
 	struct question question = {.method = "POST"};
 	cleanup_free char *text = NULL;
-	cleanup(fclose_p) FILE *out = open_memstream(&text, &question.body_bytes);
+	cleanup_fclose FILE *out = open_memstream(&text, &question.body_bytes);
 	const char *keepalive = arguments->keepalive;
 
 	if (!arguments->public_key || !arguments->prefixes) {

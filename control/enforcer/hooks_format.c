@@ -10,12 +10,6 @@
 static const char *const tracing_directories[] = {"/sys/kernel/tracing",
 						  "/sys/kernel/debug/tracing"};
 
-static void close_file(FILE **file)
-{
-	if (*file)
-		fclose(*file);
-}
-
 static FILE *open_format(const char *subsystem, const char *event)
 {
 	for (size_t i = 0; i < 2; i++) {
@@ -68,7 +62,7 @@ static bool read_field(const char *line, struct field *ret)
 int format_read(const char *subsystem, const char *event, struct field fields[FIELDS_MAX],
 		size_t *ret_n)
 {
-	cleanup(close_file) FILE *file = open_format(subsystem, event);
+	cleanup_fclose FILE *file = open_format(subsystem, event);
 	char line[512];
 	size_t n = 0;
 

@@ -3,6 +3,7 @@
 #define UTIL_CLEANUP_H
 
 #include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
  *	cleanup_free char *text = NULL;
  *	cleanup_close int fd = -1;
  *	cleanup_closedir DIR *directory = NULL;
+ *	cleanup_fclose FILE *file = NULL;
  *
  * It is always initialised. What leaves the function leaves through give().
  */
@@ -19,6 +21,7 @@
 #define cleanup_free	 cleanup(free_p)
 #define cleanup_close	 cleanup(close_p)
 #define cleanup_closedir cleanup(closedir_p)
+#define cleanup_fclose	 cleanup(fclose_p)
 
 #define give(owned)                                 \
 	({                                          \
@@ -42,6 +45,12 @@ static inline void closedir_p(DIR **directory)
 {
 	if (*directory)
 		closedir(*directory);
+}
+
+static inline void fclose_p(FILE **file)
+{
+	if (*file)
+		fclose(*file);
 }
 
 #endif

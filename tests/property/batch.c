@@ -8,12 +8,6 @@
 #include "util/addr.h"
 #include "util/cleanup.h"
 
-static void fclose_p(FILE **file)
-{
-	if (*file)
-		fclose(*file);
-}
-
 static FILE *open_in(const char *directory, const char *name)
 {
 	cleanup_free char *path = NULL;
@@ -101,9 +95,9 @@ static int refusal_read(FILE *file, struct batch *batch)
 
 int batch_read(const char *directory, struct batch *ret)
 {
-	cleanup(fclose_p) FILE *own = open_in(directory, "own");
-	cleanup(fclose_p) FILE *flows = open_in(directory, "flows");
-	cleanup(fclose_p) FILE *refused = open_in(directory, "refused");
+	cleanup_fclose FILE *own = open_in(directory, "own");
+	cleanup_fclose FILE *flows = open_in(directory, "flows");
+	cleanup_fclose FILE *refused = open_in(directory, "refused");
 	int err = own && (flows || refused) ? 0 : -ENOENT;
 
 	*ret = (struct batch){.directory = strdup(directory)};
