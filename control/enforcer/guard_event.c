@@ -87,6 +87,10 @@ int guard_event_read(json_t *json, struct hook_event *ret)
 	n_args = json_array_size(json_object_get(hook, "args"));
 	for (size_t i = 0; i < n_args && i < HOOK_ARGS_MAX; i++)
 		read_arg(hook, event.n_args++, path, mode, mask, &event.args[i]);
+	if (!event.function || !event.policy || !event.back_end) {
+		hook_event_clear(&event);
+		return -ENOMEM;
+	}
 	*ret = event;
 	return 0;
 }

@@ -40,7 +40,7 @@ static int receive_fd(int socket)
 	struct msghdr message = {.msg_iov = &part,
 				 .msg_iovlen = 1,
 				 .msg_control = &control,
-				 .msg_controllen = sizeof(control)};
+				 .msg_controllen = CMSG_LEN(sizeof(int))};
 	int fd;
 
 	if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) <= 0)

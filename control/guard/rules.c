@@ -221,9 +221,19 @@ bool rules_watch(const struct rules *rules)
 	return false;
 }
 
+/* A Prefix with several values reaches as far as the shortest. */
+static size_t shortest(const struct texts *texts)
+{
+	size_t least = SIZE_MAX;
+
+	for (size_t i = 0; i < texts->n_values; i++)
+		least = strlen(texts->values[i]) < least ? strlen(texts->values[i]) : least;
+	return least;
+}
+
 /*
- * Of a selector's filters, which all hold, one says where to look: an Equal, else the longest
- * Prefix.
+ * Of a selector's filters, which all hold, one says where to look: an Equal, else the Prefix that
+ * reaches least far.
  */
 static const struct texts *place_of(const struct selector *selector)
 {
@@ -234,7 +244,7 @@ static const struct texts *place_of(const struct selector *selector)
 
 		if (paths->op == TRACING_OP_EQUAL)
 			return paths;
-		if (paths->op == TRACING_OP_PREFIX)
+		if (paths->op == TRACING_OP_PREFIX && (!best || shortest(paths) > shortest(best)))
 			best = paths;
 	}
 	return best;

@@ -13,21 +13,27 @@
 
 int state_load(const char *directory, json_t **ret)
 {
-	char path[PATH_MAX], aside[PATH_MAX];
+	char path[PATH_MAX];
 	json_error_t error;
 	json_t *document;
 
 	snprintf(path, sizeof(path), "%s/" CHQ_GUARD_STATE, directory);
-	snprintf(aside, sizeof(aside), "%s/" CHQ_GUARD_STATE ".bad", directory);
 	if (access(path, F_OK))
 		return -ENOENT;
 	document = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-	if (!document) {
-		rename(path, aside);
+	if (!document)
 		return -EBADMSG;
-	}
 	*ret = document;
 	return 0;
+}
+
+void state_put_aside(const char *directory)
+{
+	char path[PATH_MAX], aside[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/" CHQ_GUARD_STATE, directory);
+	snprintf(aside, sizeof(aside), "%s/" CHQ_GUARD_STATE ".bad", directory);
+	rename(path, aside);
 }
 
 static int write_out(int fd, const json_t *document)

@@ -9,8 +9,11 @@
  * without anybody's help.
  */
 
-/* -ENOENT: there is none; -EBADMSG: it cannot be read, and was put aside as guard.json.bad. */
+/* -ENOENT: there is none; -EBADMSG: it cannot be read. */
 int state_load(const char *directory, json_t **ret);
+
+/* It makes no sense: kept as guard.json.bad, for whoever wants to know why. */
+void state_put_aside(const char *directory);
 
 /* Written beside, then renamed. */
 int state_save(const char *directory, const json_t *document, json_t *files);

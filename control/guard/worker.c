@@ -34,23 +34,38 @@ static void found(void *context, int fd)
 	watch_follow(context, fd);
 }
 
+static json_t *no_rules(void)
+{
+	return json_pack("{s:i s:[]}", "version", CHQ_GUARD_VERSION, "policies");
+}
+
+/* What makes no sense is put aside: to fail of it again and again would answer nobody. */
+static int load_rules(struct guard *guard, json_t **document)
+{
+	char why[256] = "it cannot be read";
+	int err = state_load(guard->state_directory, document);
+
+	err = *document ? rules_read(*document, why, &guard->rules) : err;
+	if (err == -EBADMSG || err == -EINVAL) {
+		log_error("%s/" CHQ_GUARD_STATE ": %s; it was put aside, there are no rules now",
+			  guard->state_directory, why);
+		state_put_aside(guard->state_directory);
+		json_decref(*document);
+		*document = NULL;
+	}
+	if (*document)
+		return err;
+	*document = no_rules();
+	return rules_read(*document, why, &guard->rules);
+}
+
 /* From before a restart; or an empty set. */
 static int load(struct guard *guard)
 {
 	json_t *document = NULL;
-	char why[256] = "";
-	int err = state_load(guard->state_directory, &document);
+	int err = load_rules(guard, &document);
 
-	if (err == -EBADMSG)
-		log_error("%s/" CHQ_GUARD_STATE
-			  " cannot be read and was put aside; there are no rules now",
-			  guard->state_directory);
-	if (!document)
-		document = json_pack("{s:i s:[]}", "version", CHQ_GUARD_VERSION, "policies");
-	err = rules_read(document, why, &guard->rules);
-	if (err)
-		log_error("%s/" CHQ_GUARD_STATE ": %s", guard->state_directory, why);
-	else
+	if (!err)
 		err = files_restore(guard->files, json_object_get(document, "files"), found,
 				    &guard->watch);
 	if (guard->rules)

@@ -249,6 +249,30 @@ static void a_rate_limit_holds_events_back_but_not_denials(void **state)
 	assert_int_equal(rules->policies[0].counted.limited, 1);
 }
 
+static void take_place(void *context, const char *value, bool prefix)
+{
+	(void)prefix;
+	snprintf(context, 64, "%s", value);
+}
+
+static void the_prefix_that_reaches_least_far_says_where_to_look(void **state)
+{
+	static const char *const both[] = {
+		"{'paths':[{'op':'Prefix','values':['/srv/data']},{'op':'Prefix','values':['/']}],'actions':[]}",
+		"{'paths':[{'op':'Prefix','values':['/']},{'op':'Prefix','values':['/srv/data']}],'actions':[]}",
+		"{'paths':[{'op':'Prefix','values':['/long','/']},{'op':'Prefix','values':['/srv/data']}],'actions':[]}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++) {
+		cleanup(rules_free_p) struct rules *rules = rules_of("enforce", both[i]);
+		char place[64] = "";
+
+		rules_paths(rules, take_place, place);
+		assert_string_equal("/srv/data", place);
+	}
+}
+
 static void what_is_no_document_is_refused(void **state)
 {
 	static const char *const bad[] = {
@@ -287,6 +311,7 @@ int main(void)
 		cmocka_unit_test(an_unknown_program_is_in_no_list),
 		cmocka_unit_test(ours_are_spared_unless_they_are_named),
 		cmocka_unit_test(a_rate_limit_holds_events_back_but_not_denials),
+		cmocka_unit_test(the_prefix_that_reaches_least_far_says_where_to_look),
 		cmocka_unit_test(what_is_no_document_is_refused),
 	};
 
