@@ -19,6 +19,7 @@ struct file {
 	char **names;
 	size_t n_names;
 	enum { FILE_NEW, FILE_SOUGHT, FILE_KNOWN } look; /* by files_look_begin() and _end() */
+	bool came;					 /* nobody has adopted it */
 	struct handle handle;
 	UT_hash_handle hh;
 };
@@ -141,6 +142,17 @@ int files_add(struct files *files, const struct file_id *id, const char *name, i
 	return add_name(file, name, added);
 }
 
+void files_came(struct files *files, const struct file_id *id, const char *name, int fd)
+{
+	bool added;
+	struct file *file;
+
+	files_add(files, id, name, fd, &added);
+	file = find(files, id);
+	if (file)
+		file->came = true;
+}
+
 const char *const *files_names(struct files *files, const struct file_id *id, size_t *n)
 {
 	struct file *file = find(files, id);
@@ -162,6 +174,24 @@ static int find_again(const struct file *file)
 		return fd;
 	close(fd);
 	return -1;
+}
+
+void files_adopt(struct files *files, files_found_fn *found, void *context)
+{
+	struct file *file, *next;
+
+	HASH_ITER (hh, files->table, file, next) {
+		cleanup_close int fd = file->came ? find_again(file) : -1;
+
+		if (fd >= 0) {
+			found(context, fd);
+		} else if (file->came && file->handle.n_bytes) {
+			HASH_DEL(files->table, file);
+			file_free(file);
+			continue;
+		}
+		file->came = false;
+	}
 }
 
 static void sweep_names(struct file *file, files_keep_fn *keep, void *context)

@@ -33,6 +33,15 @@ int file_id_at(int directory, const char *name, struct file_id *ret);
  */
 int files_add(struct files *files, const struct file_id *id, const char *name, int fd, bool *added);
 
+/*
+ * The same by the judge, who marks it and does no more. files_adopt(), later and by another thread:
+ * found() of each that is still there, with an O_PATH descriptor; what is gone already is
+ * forgotten.
+ */
+typedef void files_found_fn(void *context, int fd);
+void files_came(struct files *files, const struct file_id *id, const char *name, int fd);
+void files_adopt(struct files *files, files_found_fn *found, void *context);
+
 /* The names; valid until the next change. n = 0: it is none that is followed. */
 const char *const *files_names(struct files *files, const struct file_id *id, size_t *n);
 
@@ -60,7 +69,6 @@ size_t files_count(const struct files *files);
 /* All of them as JSON, and back. Restoring, found() gets an O_PATH descriptor for each that is
  * still there: to be marked. */
 json_t *files_save(const struct files *files);
-typedef void files_found_fn(void *context, int fd);
 int files_restore(struct files *files, const json_t *json, files_found_fn *found, void *context);
 
 #endif

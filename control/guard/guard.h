@@ -21,11 +21,12 @@
  */
 struct guard {
 	int group;	      /* fanotify */
-	pthread_mutex_t lock; /* of rules, files and spared */
+	pthread_mutex_t lock; /* of rules, files, spared, applying */
 	struct rules *rules;
 	struct files *files;
 	int spared[SPARED_MOST];
 	size_t n_spared;
+	bool applying;	 /* other rules are on the way */
 	char home[4096]; /* where our programs lie, with the last slash */
 
 	struct queue queue; /* events, from the judge to the server */
@@ -33,6 +34,7 @@ struct guard {
 	const char *state_directory, *run_directory;
 	unsigned restarts; /* of the worker, since the supervisor began */
 
+	_Atomic bool came; /* a file, by the judge: files_adopt() */
 	_Atomic uint64_t asked, denied, killed;
 };
 

@@ -67,14 +67,19 @@ static enum stage stage_of(uint64_t mask)
 	return mask & FAN_OPEN_PERM ? STAGE_OPEN : STAGE_ACCESS;
 }
 
-static void find_path(struct request *request)
+static void path_of(int fd, char path[PATH_MAX])
 {
 	char link[64];
 	ssize_t length;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", request->event->fd);
-	length = readlink(link, request->path, sizeof(request->path) - 1);
-	request->path[length > 0 ? length : 0] = '\0';
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = readlink(link, path, PATH_MAX - 1);
+	path[length > 0 ? length : 0] = '\0';
+}
+
+static void find_path(struct request *request)
+{
+	path_of(request->event->fd, request->path);
 	request->names[0] = request->path;
 	request->n_names = 1;
 }
@@ -121,15 +126,38 @@ static void told(void *context, struct policy *policy, const struct hook *hook,
 	report_add(&request->report, policy, hook, action);
 }
 
-/* A file that came to a name of ours a moment ago: from now on it is followed, wherever it goes. */
+/*
+ * A file that came to a name of ours a moment ago: from now on it is followed, wherever it goes.
+ * Whether it is still there when the other thread looks, nobody knows: that is told of it.
+ */
 static void follow(struct guard *guard, const struct request *request)
 {
-	bool added;
+	int fd = request->event->fd;
 
 	pthread_mutex_lock(&guard->lock);
-	files_add(guard->files, &request->id, request->path, -1, &added);
+	files_came(guard->files, &request->id, request->path, fd);
 	pthread_mutex_unlock(&guard->lock);
-	marks_add(guard->group, request->event->fd, MARKS_FILE, false, NULL);
+	marks_add(guard->group, fd, MARKS_FILE, guard->watch.also, NULL);
+	atomic_store(&guard->came, true);
+	queue_wake(&guard->queue);
+}
+
+/*
+ * The lock is held, so that rules which are about to replace these heed it afterwards. It only lies
+ * beside a guarded file. Should it come to a guarded name, that is heard of, and until then it has
+ * in it only what it had under this name, where everybody could read it.
+ */
+static void ignore(struct guard *guard, const struct request *request)
+{
+	char path[PATH_MAX];
+
+	if (request->followed || request->spoken_of || guard->applying)
+		return;
+	marks_ignore(guard->group, request->event->fd);
+	/* It may have come there before it was ignored, and after we had asked for its path. */
+	path_of(request->event->fd, path);
+	if (strcmp(path, request->path) != 0)
+		marks_heed(guard->group, request->event->fd);
 }
 
 struct value {
@@ -166,16 +194,10 @@ static void decide(struct guard *guard, struct request *request, struct answer *
 		rules_paths(guard->rules, is_value, &value);
 	report_write(&request->report, request->path, request->event->fd, &request->process,
 		     &guard->queue);
+	ignore(guard, request);
 	pthread_mutex_unlock(&guard->lock);
 	if (value.found)
 		follow(guard, request);
-	/*
-	 * It only lies beside a guarded file. Should it come to a guarded name, that is heard of,
-	 * and until then it has in it only what it had under this name, where everybody could read
-	 * it.
-	 */
-	if (!request->followed && !request->spoken_of)
-		marks_ignore(guard->group, request->event->fd);
 }
 
 static uint32_t response_of(const struct answer *answer)

@@ -21,11 +21,16 @@ static void drop_oldest(struct queue *queue)
 	queue->lost++;
 }
 
-void queue_put(struct queue *queue, json_t *event)
+void queue_wake(struct queue *queue)
 {
 	const uint64_t one = 1;
-	ssize_t written;
+	ssize_t written = write(queue->wake, &one, sizeof(one));
 
+	(void)written;
+}
+
+void queue_put(struct queue *queue, json_t *event)
+{
 	pthread_mutex_lock(&queue->lock);
 	if (!event) {
 		queue->lost++;
@@ -35,8 +40,7 @@ void queue_put(struct queue *queue, json_t *event)
 		queue->events[(queue->first + queue->n++) % QUEUE_MOST] = event;
 	}
 	pthread_mutex_unlock(&queue->lock);
-	written = write(queue->wake, &one, sizeof(one));
-	(void)written;
+	queue_wake(queue);
 }
 
 json_t *queue_take(struct queue *queue)

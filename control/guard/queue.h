@@ -23,6 +23,9 @@ int queue_open(struct queue *queue);
 /* Takes over the event; NULL counts as lost. */
 void queue_put(struct queue *queue, json_t *event);
 
+/* The one who takes is to look about, whether or not there is anything to take. */
+void queue_wake(struct queue *queue);
+
 /* The oldest, or NULL; the caller's. */
 json_t *queue_take(struct queue *queue);
 

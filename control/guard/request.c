@@ -49,6 +49,13 @@ static json_t *read_document(int fd, char *why)
 	return document;
 }
 
+static void set_applying(struct guard *guard, bool applying)
+{
+	pthread_mutex_lock(&guard->lock);
+	guard->applying = applying;
+	pthread_mutex_unlock(&guard->lock);
+}
+
 /* The new marks stand before the new rules judge, and those before the old marks go. */
 static int replace(struct server *server, struct rules *rules, char *why)
 {
@@ -56,10 +63,12 @@ static int replace(struct server *server, struct rules *rules, char *why)
 	struct rules *old = guard->rules;
 	int err;
 
+	set_applying(guard, true);
 	guard->watch.heed = true;
 	err = watch_scan(&guard->watch, rules, why);
 	guard->watch.heed = false;
 	if (err) {
+		set_applying(guard, false);
 		watch_scan(&guard->watch, old, NULL);
 		watch_sweep(&guard->watch, old);
 		return err;
@@ -67,6 +76,7 @@ static int replace(struct server *server, struct rules *rules, char *why)
 	pthread_mutex_lock(&guard->lock);
 	rules_inherit(rules, old);
 	guard->rules = rules;
+	guard->applying = false;
 	pthread_mutex_unlock(&guard->lock);
 	rules_free(old);
 	watch_sweep(&guard->watch, rules);

@@ -80,7 +80,8 @@ static void welcome(struct server *server)
 	}
 }
 
-/* Receives one message, and at most one descriptor. > 0: its length; 0: the end. */
+/* Receives one message, and at most one descriptor (the whole room would do for two). > 0: its
+ * length; 0: the end. */
 static ssize_t receive(int fd, char *text, size_t size, int *passed)
 {
 	char room[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
@@ -88,7 +89,7 @@ static ssize_t receive(int fd, char *text, size_t size, int *passed)
 	struct msghdr message = {.msg_iov = &part,
 				 .msg_iovlen = 1,
 				 .msg_control = room,
-				 .msg_controllen = sizeof(room)};
+				 .msg_controllen = CMSG_LEN(sizeof(int))};
 	ssize_t length = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	const struct cmsghdr *control = length >= 0 ? CMSG_FIRSTHDR(&message) : NULL;
 
@@ -240,6 +241,8 @@ static void on_ready(struct server *server, int fd, bool *done)
 				hear(server, &server->clients[i], done);
 	}
 	tell_events(server);
+	if (atomic_exchange(&guard->came, false))
+		watch_adopt(&guard->watch);
 }
 
 static int begin(struct server *server)

@@ -223,14 +223,19 @@ static bool path_is_used(struct watch *watch, const char *path)
 	return false;
 }
 
+static void unwatch(struct watch *watch, struct spot *spot)
+{
+	inotify_rm_watch(watch->inotify, spot->wd);
+	spot_drop(watch, spot);
+}
+
 static void leave(struct watch *watch, struct spot *spot)
 {
 	cleanup_close int fd = path_is_used(watch, spot->path) ? -1 : watch_look(spot->path, 0);
 
 	if (fd >= 0)
 		marks_remove(watch->group, fd);
-	inotify_rm_watch(watch->inotify, spot->wd);
-	spot_drop(watch, spot);
+	unwatch(watch, spot);
 }
 
 void watch_sweep(struct watch *watch, const struct rules *rules)
@@ -243,6 +248,14 @@ void watch_sweep(struct watch *watch, const struct rules *rules)
 			leave(watch, spot);
 	pthread_mutex_lock(watch->lock);
 	files_sweep(watch->files, keep_file, gone, &sweep);
+	HASH_ITER (hh, watch->spots, spot, next) {
+		size_t n_names = 0;
+
+		if (spot->file)
+			files_names(watch->files, &spot->id, &n_names);
+		if (spot->file && !n_names)
+			unwatch(watch, spot);
+	}
 	pthread_mutex_unlock(watch->lock);
 }
 
@@ -255,6 +268,19 @@ void watch_follow(struct watch *watch, int fd)
 		return;
 	marks_add(watch->group, fd, MARKS_FILE, watch->also, NULL);
 	spot_file(watch, fd, &id);
+}
+
+static void adopt(void *context, int fd)
+{
+	watch_follow(context, fd);
+}
+
+void watch_adopt(struct watch *watch)
+{
+	pthread_mutex_lock(watch->lock);
+	files_adopt(watch->files, adopt, watch);
+	pthread_mutex_unlock(watch->lock);
+	watch->changed = true;
 }
 
 /* What an event means for us. */

@@ -3,6 +3,7 @@
 #define GUARD_WATCH_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -24,7 +25,7 @@ struct spot;
 
 struct watch {
 	int inotify, group;
-	unsigned also; /* MARKS_…: what somebody wants to know of */
+	_Atomic unsigned also; /* MARKS_…: what somebody wants to know of; the judge reads it */
 	bool heed; /* the rules are new: files below a Prefix that were of no interest may be now */
 	struct files *files;
 	pthread_mutex_t *lock;
@@ -52,5 +53,8 @@ void watch_work(struct watch *watch, const struct rules *rules);
 
 /* A file of the table, from before a restart, was found: marks it. */
 void watch_follow(struct watch *watch, int fd);
+
+/* The judge has added files. */
+void watch_adopt(struct watch *watch);
 
 #endif

@@ -168,7 +168,11 @@ echo third >$top_dir/a/n && mv $top_dir/a/n $secret
 
 # ---- execution, opening ----
 
+# watches: how many directories and files it has inotify look at.
+watches() { cat "/proc/$(of pid)/fdinfo/"* | grep -c '^inotify wd'; }
 no_policies
+apply
+ok "nobody is watched for no policy"    is 0 watches
 cp /bin/true $top_dir/bin/tool
 policy exec <<END
 - call: security_bprm_check
@@ -193,6 +197,24 @@ ok "of who tries"                       kills bash -c "exec $top_dir/bin/tool"
 ok "by a descriptor"                    kills python3 -c "import os; os.execve(os.open('$top_dir/bin/tool', os.O_PATH), ['tool'], {})"
 ok "of a script"                        kills bash -c "exec $top_dir/bin/script"
 ok "who reads it lives"                 is started sh $top_dir/bin/script
+# Opened by its name, and on the way to another directory before anybody else has heard of it.
+mkdir -p $top_dir/staged $top_dir/away
+for i in {1..40}; do cp /bin/true $top_dir/staged/$i; done
+cat >passes.py <<'END'
+import os, subprocess, sys
+top, started = sys.argv[1], 0
+for i in map(str, range(1, 41)):
+    os.rename(top + '/staged/' + i, top + '/bin/tool')
+    os.close(os.open(top + '/bin/tool', os.O_RDONLY))
+    os.rename(top + '/bin/tool', top + '/away/' + i)
+    started += subprocess.run([top + '/away/' + i]).returncode == 0
+print(started)
+END
+ok "one that passes through the name"   is 0 python3 passes.py $top_dir
+ok "each of them is followed"           is 41 of files
+rm $top_dir/away/*
+ok "until it is gone"                   eventually is 1 of files
+cp /bin/true $top_dir/bin/tool
 no_policies
 policy open <<END
 - call: security_file_open
@@ -268,6 +290,27 @@ echo '{"version": 1, "pol' >"$state/guard.json"
 guard_up
 ok "broken rules are put aside"         test -e "$state/guard.json.bad"
 ok "and said"                           grep -q "cannot be read" guard.log
+guard_down
+rm "$state/guard.json.bad"
+echo '{"version": 99, "policies": []}' >"$state/guard.json"
+guard_up
+ok "so are those of another version"    test -e "$state/guard.json.bad"
+ok "and it runs"                        is 0 of files
+
+# ---- who speaks to it ----
+
+descriptors() { find "/proc/$(of pid)/fd" -mindepth 1 | wc -l; }
+before=$(descriptors)
+python3 - "$run/guard.sock" <<'END'
+import os, socket, sys
+for n in range(30):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.connect(sys.argv[1])
+    null = os.open('/dev/null', os.O_RDONLY)
+    socket.send_fds(s, [b'{"do": "status"}'], [null, null])
+    s.recv(65536)
+END
+ok "two descriptors are one too many"   eventually is "$before" descriptors
 
 # ---- whom it spares ----
 
