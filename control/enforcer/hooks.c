@@ -354,6 +354,8 @@ static int apply_plan(struct hooks *hooks, struct plan *plan)
 	load_clear(&load);
 	if (!err)
 		err = go_live(hooks, &load.set);
+	if (!err)
+		follow_prune(hooks, plan->follow_bits_taken);
 	if (err) {
 		set_remove(hooks, load.set.number);
 		set_close(&load.set);
@@ -465,12 +467,6 @@ int hooks_status(struct hooks *hooks, struct hooks_status_point **ret, size_t *n
 
 /* ---- who is spared ---- */
 
-static void close_file(FILE **file)
-{
-	if (*file)
-		fclose(*file);
-}
-
 /* When it started, in ticks: field 22, counted from behind the name, which may hold anything. */
 static int start_ticks(int pid, uint64_t *ret)
 {
@@ -478,7 +474,7 @@ static int start_ticks(int pid, uint64_t *ret)
 	unsigned long long ticks;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	cleanup(close_file) FILE *file = fopen(path, "re");
+	cleanup_fclose FILE *file = fopen(path, "re");
 	if (!file || !fgets(text, sizeof(text), file))
 		return -ESRCH;
 	at = strrchr(text, ')');
@@ -515,14 +511,9 @@ static void drop_others(int fd, const struct list *keep)
 		bpf_map_delete_elem(fd, &gone[i]);
 }
 
-static void clear_list(struct list *list)
-{
-	list_clear(list);
-}
-
 int hooks_spare(struct hooks *hooks, const int *pids, size_t n_pids)
 {
-	cleanup(clear_list) struct list keep = LIST_OF(struct chq_spared_key);
+	cleanup(list_clear) struct list keep = LIST_OF(struct chq_spared_key);
 	int fd = hooks->shared[SHARED_SPARED];
 	struct stat namespace;
 

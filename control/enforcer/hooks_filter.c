@@ -241,6 +241,29 @@ static int plan_match(struct plan *plan, const struct tracing_match *match,
 	return err ? err : add_filter(plan, &filter);
 }
 
+static bool same_binaries(const struct tracing_binaries *a, const struct tracing_binaries *b)
+{
+	if (a->n_values != b->n_values)
+		return false;
+	for (size_t i = 0; i < a->n_values; i++) {
+		if (strcmp(a->values[i], b->values[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* The bit that this plan has for the same binaries already, or 0. */
+static uint64_t bit_known(const struct plan *plan, const struct tracing_binaries *binaries)
+{
+	for (size_t i = 0; i < plan->follows.n; i++) {
+		const struct plan_follow *known = list_at(&plan->follows, struct plan_follow, i);
+
+		if (same_binaries(known->binaries, binaries))
+			return known->bit;
+	}
+	return 0;
+}
+
 static int follow(struct plan *plan, const struct tracing_binaries *binaries, __u64 *ret)
 {
 	struct plan_follow entry = {.binaries = binaries};
@@ -248,6 +271,9 @@ static int follow(struct plan *plan, const struct tracing_binaries *binaries, __
 	if (!plan->follow_bit)
 		return plan_refuse(plan, &binaries->at, -EOPNOTSUPP,
 				   "followChildren: the process programs are not loaded");
+	*ret = bit_known(plan, binaries);
+	if (*ret)
+		return 0;
 	entry.bit = plan->follow_bit(plan->context, binaries, plan->follow_bits_taken);
 	if (!entry.bit)
 		return plan_refuse(plan, &binaries->at, -E2BIG,

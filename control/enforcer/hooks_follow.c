@@ -28,6 +28,20 @@ static bool contains(const struct tracing_binaries *binaries, const char *binary
 	return false;
 }
 
+static size_t distinct(const struct tracing_binaries *binaries)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < binaries->n_values; i++) {
+		size_t k = 0;
+
+		while (strcmp(binaries->values[k], binaries->values[i]) != 0)
+			k++;
+		n += k == i;
+	}
+	return n;
+}
+
 /* Bits that are given to exactly these binaries, and those that are given to any. */
 static void bits_known(int follow, const struct tracing_binaries *binaries, uint64_t *ret_ours,
 		       uint64_t *ret_any)
@@ -48,7 +62,7 @@ static void bits_known(int follow, const struct tracing_binaries *binaries, uint
 			ours &= ~bits;
 		}
 	}
-	*ret_ours = seen == binaries->n_values ? ours : 0;
+	*ret_ours = seen == distinct(binaries) ? ours : 0;
 	*ret_any = any;
 }
 
@@ -111,14 +125,21 @@ static uint64_t inherited(const struct list *all, const struct running *process)
 	return bits;
 }
 
-static void cleanup_list(struct list *list)
+/* It may have started another program since it was listed: what it is now stays. */
+static void write_bits(int procs, const struct running *running, uint64_t bits)
 {
-	list_clear(list);
+	struct chq_process now;
+
+	if (bits == running->process.follow || bpf_map_lookup_elem(procs, &running->pid, &now) ||
+	    now.started_ns != running->process.started_ns)
+		return;
+	now.follow = bits;
+	bpf_map_update_elem(procs, &running->pid, &now, BPF_EXIST);
 }
 
 static int mark_running(struct hooks *hooks, const struct plan *plan, uint64_t fresh)
 {
-	cleanup(cleanup_list) struct list all = LIST_OF(struct running);
+	cleanup(list_clear) struct list all = LIST_OF(struct running);
 	int procs = hooks->shared[SHARED_PROCS], err = list_running(procs, &all);
 
 	if (err || all.n == 0)
@@ -137,14 +158,11 @@ static int mark_running(struct hooks *hooks, const struct plan *plan, uint64_t f
 		}
 	}
 	for (size_t i = 0; i < all.n; i++) {
-		struct running *process = list_at(&all, struct running, i);
+		const struct running *process = list_at(&all, struct running, i);
 		uint64_t bits =
 			process->wanted | (inherited(&all, process) & plan->follow_bits_taken);
 
-		if (bits == process->process.follow)
-			continue;
-		process->process.follow = bits;
-		bpf_map_update_elem(procs, &process->pid, &process->process, BPF_EXIST);
+		write_bits(procs, process, bits);
 	}
 	return 0;
 }
@@ -179,4 +197,26 @@ int follow_write(struct hooks *hooks, const struct plan *plan)
 			err = add_bit(follow, entry->binaries->values[k], entry->bit, &fresh);
 	}
 	return err || !fresh ? err : mark_running(hooks, plan, fresh);
+}
+
+void follow_prune(struct hooks *hooks, uint64_t used)
+{
+	cleanup(list_clear) struct list all = LIST_OF(struct chq_follow_key);
+	int follow = hooks->shared[SHARED_FOLLOW];
+	struct chq_follow_key key, *before = NULL;
+
+	while (bpf_map_get_next_key(follow, before, &key) == 0 && list_add(&all, &key) >= 0)
+		before = &key;
+	for (size_t i = 0; i < all.n; i++) {
+		const struct chq_follow_key *one = list_at(&all, struct chq_follow_key, i);
+		uint64_t bits = 0;
+
+		if (bpf_map_lookup_elem(follow, one, &bits) || !(bits & ~used))
+			continue;
+		bits &= used;
+		if (bits)
+			bpf_map_update_elem(follow, one, &bits, BPF_EXIST);
+		else
+			bpf_map_delete_elem(follow, one);
+	}
 }

@@ -274,4 +274,7 @@ void function_name(const struct plan_program *plan, char *ret, size_t size_bytes
 uint64_t follow_bit(void *hooks, const struct tracing_binaries *binaries, uint64_t taken);
 int follow_write(struct hooks *hooks, const struct plan *plan);
 
+/* Bits that no policy has any more are free again, once the set that had them is gone. */
+void follow_prune(struct hooks *hooks, uint64_t used);
+
 #endif

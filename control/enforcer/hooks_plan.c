@@ -389,19 +389,21 @@ static int plan_hook(struct plan *plan, const struct hooks_policy *policy, uint3
 	struct chq_hook template = {
 		.policy = policy_number, .returns = hook->returns, .kind = hook->kind};
 	struct chq_hook quiet;
-	bool served = false;
+	bool served[2] = {}; /* not quiet, quiet */
 	int err;
 
 	for (size_t call = 0; call < hook_calls(hook); call++)
-		served |= back_ends[call] != HOOKS_NONE;
-	if (!served)
+		served[part_of(policy, hook_number, call).quiet] |= back_ends[call] != HOOKS_NONE;
+	if (!served[false] && !served[true])
 		return 0;
 	err = plan_args(plan, hook, &template);
 	if (!err && hook->kind == TRACING_TRACEPOINT && !hook->raw)
 		err = plan_fields(plan, hook, &template);
 	quiet = template;
-	err = err ?: plan_selectors(plan, hook, false, &template);
-	err = err ?: plan_selectors(plan, hook, true, &quiet);
+	if (!err && served[false])
+		err = plan_selectors(plan, hook, false, &template);
+	if (!err && served[true])
+		err = plan_selectors(plan, hook, true, &quiet);
 	for (size_t call = 0; call < hook_calls(hook) && !err; call++) {
 		bool is_quiet = part_of(policy, hook_number, call).quiet;
 

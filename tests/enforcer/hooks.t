@@ -95,6 +95,24 @@ ok "a hundred policies: the last acts" ended "signal 9"
 ok "another too"                       tells "many-99 "
 ok "and others are left alone"         printed "in alpha.txt"
 
+# There are 64 sets of followed binaries, before and after a change together; older ones do not count.
+fresh
+many() {
+	local policy set
+	for policy in {1..6}; do
+		set=''
+		for n in {1..5}; do
+			set+="{matchBinaries: [{operator: In, values: [/$1/$policy/$n, /$1/$policy/$n], followChildren: true}]}, "
+		done
+		policy "many$policy" "${set%, }"
+	done
+	under true
+}
+many first && many second && many third
+ok "sets of binaries that are gone are free" is "" grep refused told
+many third && many third
+ok "and the same ones stay what they are"    is "" grep refused told
+
 # The page cache's own tracepoint: files on disks only, and not on every kernel.
 . "$top/tests/enforcer/disks.sh"
 # shellcheck source=tests/enforcer/disks.sh
