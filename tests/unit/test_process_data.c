@@ -29,7 +29,7 @@ static struct pair *pair_new(uint32_t tid, uint64_t time_ns)
 	assert_non_null(pair);
 	pair->data.head = (struct chq_hook_data){
 		.head = head, .set = 7, .hook = 3, .position = 1, .first_byte = 4, .data_bytes = 6};
-	memcpy(pair->data.bytes, "more!!", 6);
+	memcpy(pair->data.bytes, " more!", 6);
 	pair->record = (struct chq_hook_event){.head = head, .set = 7, .hook = 3};
 	pair->event.args[1] = (struct hook_arg){
 		.kind = HOOK_ARG_BYTES,
@@ -58,7 +58,7 @@ static void what_waits_goes_behind_what_is_there(void **state)
 	assert_int_equal(0, keep(&kept, other));
 	assert_int_equal(0, keep(&kept, one));
 	assert_int_equal(0, data_join(&kept, &one->record, &one->event));
-	assert_string_equal("somemore!!", one->event.args[1].text.bytes);
+	assert_string_equal("some more!", one->event.args[1].text.bytes);
 	assert_int_equal(10, one->event.args[1].text.n_bytes);
 	assert_int_equal(20, one->event.args[1].text.whole_bytes);
 	assert_int_equal(1, kept.n);
