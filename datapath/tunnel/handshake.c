@@ -139,7 +139,7 @@ static void send_staged_with(struct device *device, struct peer *peer, struct st
 
 void handshake_send_staged(struct device *device, struct peer *peer)
 {
-	struct session *session = peer->slots.current;
+	struct session *session = slots_sending(&peer->slots);
 	uint64_t now_ns = device_now(device), counter;
 	struct staged *staged;
 	uint32_t count;

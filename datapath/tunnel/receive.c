@@ -138,10 +138,8 @@ static uint32_t timers_after(struct worker *worker, struct peer *peer, struct se
 		notices |= NOTICE_TIMERS;
 	if (data && timers_data_received(&peer->timers, worker->now_ns))
 		notices |= NOTICE_TIMERS;
-	if (session == peer->slots.next) {
-		atomic_store_explicit(&session->heard, true, memory_order_relaxed);
+	if (session == peer->slots.next)
 		notices |= NOTICE_CONFIRMED;
-	}
 	if (session == peer->slots.current && !peer->last_minute &&
 	    session_wants_rekey_receiving(session, worker->now_ns))
 		notices |= NOTICE_HANDSHAKE;
@@ -164,6 +162,9 @@ static void finish_run(struct worker *worker, uint32_t from, uint32_t to)
 
 		if (!job->good)
 			continue;
+		/* Before it is delivered: the answer is for this session. */
+		if (!any)
+			atomic_store_explicit(&session->heard, true, memory_order_relaxed);
 		any = true;
 		bytes += worker->openings[i].bytes;
 		data |= deliver(worker, peer, job->text, job->length, arrival->tos);
@@ -273,6 +274,7 @@ void receive_batch(struct worker *worker, int fd, struct backlog *backlog)
 	prepare(worker);
 	got = recvmmsg(fd, worker->received, most, MSG_DONTWAIT, NULL);
 	worker->receive_most = next_messages(worker, got);
+	worker->left |= got == most;
 	if (got < most)
 		backlog_is_empty(backlog);
 	else if (backlog_stands(backlog, worker->now_ns))

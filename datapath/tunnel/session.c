@@ -88,6 +88,15 @@ void slots_add(struct session_slots *slots, struct session *fresh, struct sessio
 	slots->current = fresh;
 }
 
+struct session *slots_sending(const struct session_slots *slots)
+{
+	/* Without a current one packets wait, and those before them go first. */
+	if (slots->current && slots->next &&
+	    atomic_load_explicit(&slots->next->heard, memory_order_relaxed))
+		return slots->next;
+	return slots->current;
+}
+
 struct session *slots_confirm(struct session_slots *slots)
 {
 	struct session *out = slots->previous;

@@ -67,6 +67,13 @@ struct session_slots {
 /* Puts a fresh one in its slot and gives back what fell out: at most two, NULL for none. */
 void slots_add(struct session_slots *slots, struct session *fresh, struct session *out[2]);
 
+/*
+ * The one to send with. Once the other side has used `next` that is it, also before the control
+ * thread has moved it: whoever began it may have forgotten all others, and the packet that proved
+ * it is answered at once. NULL: none.
+ */
+struct session *slots_sending(const struct session_slots *slots);
+
 /* The other side has used `next`: it becomes current. Gives back what fell out, or NULL. */
 struct session *slots_confirm(struct session_slots *slots);
 

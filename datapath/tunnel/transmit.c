@@ -132,7 +132,7 @@ static void after_sending(struct worker *worker, struct peer *peer, struct sessi
 static void send_super(struct worker *worker, struct peer *peer, const struct super *super,
 		       uint32_t first, struct outer outer)
 {
-	struct session *session = peer->slots.current;
+	struct session *session = slots_sending(&peer->slots);
 	uint32_t count = super->count - first;
 	uint64_t counter, bytes = 0;
 
@@ -201,7 +201,8 @@ void transmit_batch(struct worker *worker, uint32_t queue)
 			backlog_is_empty(&worker->backlogs[queue]);
 			if (got < 0 && errno == EBADFD)
 				worker_lost_device(worker, fd);
-			break;
+			outbox_flush(&worker->outbox);
+			return;
 		}
 		moderation_count(&worker->moderation, 1, (uint64_t)got);
 		if (!device->up)
@@ -212,5 +213,6 @@ void transmit_batch(struct worker *worker, uint32_t queue)
 		    worker->outbox.used >= BATCH_BYTES)
 			break;
 	}
+	worker->left = true;
 	outbox_flush(&worker->outbox);
 }

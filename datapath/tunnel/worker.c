@@ -153,6 +153,35 @@ static void turn(struct worker *worker, uint32_t source)
 	device_leave(&worker->lock);
 }
 
+static struct backlog *backlog_of(struct worker *worker, uint32_t source)
+{
+	if (source == FROM_SOCKET4)
+		return &worker->heard4;
+	if (source == FROM_SOCKET6)
+		return &worker->heard6;
+	return &worker->backlogs[source - FROM_TUN];
+}
+
+/*
+ * What a turn may have left is there at once, or nothing is: a source that is not ready has been
+ * emptied, whatever the turn saw.
+ */
+static int wait_for(struct worker *worker, struct epoll_event events[SOURCES])
+{
+	int ready = epoll_wait(worker->epoll, events, SOURCES, worker->left ? 0 : -1);
+	uint32_t found = 0;
+
+	if (!worker->left)
+		return ready;
+	worker->left = false;
+	for (int i = 0; i < ready; i++)
+		found |= 1u << events[i].data.u32;
+	for (uint32_t source = FROM_SOCKET4; source < SOURCES; source++)
+		if (!(found & 1u << source))
+			backlog_is_empty(backlog_of(worker, source));
+	return ready;
+}
+
 static void pause_shortly(void)
 {
 	const struct timespec pause = {.tv_nsec = MODERATION_PAUSE_NS};
@@ -166,7 +195,7 @@ static void *run(void *data)
 	struct epoll_event events[SOURCES];
 
 	while (!atomic_load(&worker->device->stopping)) {
-		int ready = epoll_wait(worker->epoll, events, ARRAY_SIZE(events), -1);
+		int ready = wait_for(worker, events);
 
 		for (int i = 0; i < ready; i++)
 			turn(worker, events[i].data.u32);

@@ -34,6 +34,7 @@ struct worker {
 	struct backlog backlogs[TUN_QUEUES_EACH];
 	struct backlog heard4, heard6; /* of the sockets */
 	struct moderation moderation;
+	bool left;	/* a turn ended before its source was empty */
 	bool slow_down; /* the next packet that is delivered says so to its sender */
 	uint32_t jitter_state;
 	uint64_t now_ns;

@@ -89,6 +89,30 @@ ok "down: no socket"                  is 0 sockets a
 ip -n a link set wga up
 ip -n a route replace 192.168.241.0/24 dev wga; ip -n a addr replace fd00::1/64 dev wga nodad
 ok "up again"                         eventually pings a 192.168.241.2 1 1
+# b still has its old session when a, which has none, begins another: the first answer is for the new one.
+begins_anew() { local _; for _ in 1 2 3 4 5; do
+	ip -n a link set wga down; ip -n a link set wga up
+	ip -n a route replace 192.168.241.0/24 dev wga; ip -n a addr replace fd00::1/64 dev wga nodad
+	sleep 0.3
+	pings a 192.168.241.2 1 1 || return; done; }
+ok "the first packet is answered"     begins_anew
+
+# ---- a queue that a full turn has emptied ----
+
+# As many as a turn takes, by one socket and so in one queue; then long nothing. (Refusals come to the socket, too.)
+burst_and_one_more() {
+	nsenter --net=/run/netns/a -- bash -c '
+		exec 3<>/dev/udp/192.168.241.2/4000
+		kill -STOP "$1"
+		for _ in {1..128}; do printf x >&3; done
+		kill -CONT "$1"
+		sleep 0.5
+		for _ in {1..8}; do printf x >&3; done 2>/dev/null
+		sleep 0.2' - "$(cat a.pid)"
+}
+before=$(dropped a late)
+ok "a burst, and one more after a while" burst_and_one_more
+ok "which is no backlog"              is "$before" dropped a late
 
 # ---- keepalive ----
 

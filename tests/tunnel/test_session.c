@@ -148,6 +148,7 @@ static void three_slots_turn(void **state)
 	struct session *out[2];
 
 	(void)state;
+	assert_null(slots_sending(&slots));
 	slots_add(&slots, &a, out);
 	assert_ptr_equal(&a, slots.current);
 	slots_add(&slots, &b, out);
@@ -161,6 +162,10 @@ static void three_slots_turn(void **state)
 	assert_null(slots.previous);
 	slots_add(&slots, &d, out);
 	assert_ptr_equal(&c, out[1]);
+	assert_ptr_equal(&b, slots_sending(&slots));
+	/* It has been proven, and the control thread has not moved it yet. */
+	d.heard = true;
+	assert_ptr_equal(&d, slots_sending(&slots));
 	assert_null(slots_confirm(&slots));
 	assert_ptr_equal(&d, slots.current);
 	assert_ptr_equal(&b, slots.previous);
