@@ -163,7 +163,7 @@ static void finish_run(struct worker *worker, uint32_t from, uint32_t to)
 		if (!job->good)
 			continue;
 		/* Before it is delivered: the answer is for this session. */
-		if (!any)
+		if (!any && session == peer->slots.next)
 			atomic_store_explicit(&session->heard, true, memory_order_relaxed);
 		any = true;
 		bytes += worker->openings[i].bytes;

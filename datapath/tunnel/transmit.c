@@ -193,6 +193,7 @@ void transmit_batch(struct worker *worker, uint32_t queue)
 	size_t header_bytes = device->tun.header ? sizeof(struct virtio_net_hdr) : 0;
 	struct virtio_net_hdr header = {};
 	int fd = worker->queues[queue];
+	bool left = true;
 
 	for (uint32_t reads = 0; reads < BATCH_MESSAGES; reads++) {
 		ssize_t got = read(fd, worker->from_tun, header_bytes + UINT16_MAX);
@@ -201,8 +202,8 @@ void transmit_batch(struct worker *worker, uint32_t queue)
 			backlog_is_empty(&worker->backlogs[queue]);
 			if (got < 0 && errno == EBADFD)
 				worker_lost_device(worker, fd);
-			outbox_flush(&worker->outbox);
-			return;
+			left = false;
+			break;
 		}
 		moderation_count(&worker->moderation, 1, (uint64_t)got);
 		if (!device->up)
@@ -213,6 +214,6 @@ void transmit_batch(struct worker *worker, uint32_t queue)
 		    worker->outbox.used >= BATCH_BYTES)
 			break;
 	}
-	worker->left = true;
+	worker->left |= left;
 	outbox_flush(&worker->outbox);
 }
