@@ -201,9 +201,10 @@ static void follow_link(struct control *control)
 		return;
 	device->mtu = state.mtu;
 	device->abroad = control->link.nsid != LINK_HOME;
-	if (state.up == device->up)
+	if (state.up && device->up)
 		return;
-	log_verbose("the link is %s", state.up ? "up" : "down");
+	if (state.up != device->up)
+		log_verbose("the link is %s", state.up ? "up" : "down");
 	if (!state.up) {
 		device_down(device);
 		return;

@@ -156,10 +156,10 @@ static void join(struct merge_item *item, const struct shape *shape)
 	item->next_sequence += shape->payload_bytes;
 	if (shape->payload_bytes < item->payload_bytes)
 		item->closed = true;
-	if (shape->protocol == IPPROTO_TCP && shape->packet[shape->transport_at + 13] & TCP_PSH) {
-		first[shape->transport_at + 13] |= TCP_PSH;
-		item->closed = true;
-	}
+	/* As its sender may (RFC 9293, 3.9.1): one push for all, at the end. */
+	if (shape->protocol == IPPROTO_TCP)
+		first[shape->transport_at + 13] |=
+			shape->packet[shape->transport_at + 13] & TCP_PSH;
 }
 
 static void begin(struct merge *merge, const struct shape *shape)
@@ -183,8 +183,6 @@ static void begin(struct merge *merge, const struct shape *shape)
 		return;
 	item->next_sequence =
 		get_be32(shape->packet + shape->transport_at + 4) + shape->payload_bytes;
-	if (shape->packet[shape->transport_at + 13] & TCP_PSH)
-		item->closed = true;
 }
 
 void merge_add(struct merge *merge, uint8_t *packet, uint32_t length)

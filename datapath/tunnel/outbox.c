@@ -46,26 +46,49 @@ static bool same_outer(struct outer a, struct outer b)
 	return a.tos == b.tos && a.ttl == b.ttl;
 }
 
-/* The last train of this peer, if the message may still join it: order within a peer is kept. */
-static struct train *train_for(struct outbox *outbox, struct peer *peer, uint32_t bytes,
-			       struct outer outer)
+/* How many more of this size a train takes that has `count` and `bytes_now`. */
+static uint32_t room_in_train(uint32_t count, uint32_t bytes_now, uint32_t bytes)
+{
+	if (bytes_now + bytes > TRAIN_BYTES)
+		return 0;
+	return min_size(TRAIN_MESSAGES - count, (TRAIN_BYTES - bytes_now) / bytes);
+}
+
+/* The last train of this peer, if the message may still join it: order within a peer is kept. Else
+ * the place of the next one. */
+static uint32_t train_for(const struct outbox *outbox, const struct peer *peer, uint32_t bytes,
+			  struct outer outer)
 {
 	for (uint32_t i = outbox->train_count; i-- > 0;) {
-		struct train *train = &outbox->trains[i];
+		const struct train *train = &outbox->trains[i];
 
 		if (train->peer != peer)
 			continue;
 		if (!train->closed && same_outer(train->outer, outer) &&
-		    bytes <= train->each_bytes && train->count < TRAIN_MESSAGES &&
-		    train->bytes + bytes <= TRAIN_BYTES)
-			return train;
+		    bytes <= train->each_bytes && room_in_train(train->count, train->bytes, bytes))
+			return i;
 		break;
 	}
-	return NULL;
+	return outbox->train_count;
 }
 
-static struct train *begin_train(struct outbox *outbox, struct peer *peer, uint32_t bytes,
-				 struct outer outer)
+uint32_t outbox_until_full(const struct outbox *outbox, const struct peer *peer, uint32_t bytes,
+			   struct outer outer)
+{
+	uint32_t i = train_for(outbox, peer, bytes, outer);
+
+	if (i < outbox->train_count)
+		return room_in_train(outbox->trains[i].count, outbox->trains[i].bytes, bytes);
+	return outbox_train(bytes);
+}
+
+uint32_t outbox_train(uint32_t bytes)
+{
+	return room_in_train(0, 0, bytes) ?: 1;
+}
+
+static void begin_train(struct outbox *outbox, struct peer *peer, uint32_t bytes,
+			struct outer outer)
 {
 	struct train *train = &outbox->trains[outbox->train_count++];
 
@@ -75,7 +98,6 @@ static struct train *begin_train(struct outbox *outbox, struct peer *peer, uint3
 	train->each_bytes = bytes;
 	train->outer = outer;
 	train->closed = false;
-	return train;
 }
 
 static void join(struct train *train, uint8_t *message, uint32_t bytes)
@@ -91,12 +113,21 @@ static void join(struct train *train, uint8_t *message, uint32_t bytes)
 	train->closed = bytes < train->each_bytes;
 }
 
+static void seal(struct outbox *outbox)
+{
+	aead_seal(outbox->aead, outbox->jobs + outbox->sealed_count,
+		  outbox->job_count - outbox->sealed_count);
+	outbox->sealed_count = outbox->job_count;
+	outbox->sealed = outbox->used;
+}
+
 void outbox_add(struct outbox *outbox, struct peer *peer, const struct session *session,
 		uint64_t counter, uint32_t length, struct outer outer)
 {
 	uint32_t bytes = length + DATA_OVERHEAD_BYTES;
 	uint8_t *message = outbox->memory + outbox->used;
 	struct message_data *header = (struct message_data *)message;
+	uint32_t i = train_for(outbox, peer, bytes, outer);
 
 	put_le32(header->type, MESSAGE_DATA);
 	put_le32(header->receiver, session->remote_index);
@@ -107,9 +138,12 @@ void outbox_add(struct outbox *outbox, struct peer *peer, const struct session *
 		.length = length,
 		.counter = counter,
 	};
-	join(train_for(outbox, peer, bytes, outer) ?: begin_train(outbox, peer, bytes, outer),
-	     message, bytes);
+	if (i == outbox->train_count)
+		begin_train(outbox, peer, bytes, outer);
+	join(&outbox->trains[i], message, bytes);
 	outbox->used += bytes;
+	if (outbox->used - outbox->sealed >= AEAD_BURST_BYTES)
+		seal(outbox);
 }
 
 static int socket_for(const struct sockets *sockets, const struct endpoint *to)
@@ -225,10 +259,10 @@ static uint32_t send_run(struct outbox *outbox, uint32_t first)
 
 void outbox_flush(struct outbox *outbox)
 {
-	aead_seal(outbox->aead, outbox->jobs, outbox->job_count);
+	seal(outbox);
 	for (uint32_t first = 0; first < outbox->train_count;)
 		first += send_run(outbox, first);
-	outbox->used = 0;
-	outbox->job_count = 0;
+	outbox->used = outbox->sealed = 0;
+	outbox->job_count = outbox->sealed_count = 0;
 	outbox->train_count = 0;
 }

@@ -16,8 +16,8 @@
 #define OUTBOX_BYTES	(192 * 1024)
 #define OUTBOX_MESSAGES 256
 #define OUTBOX_TRAINS	64
-#define TRAIN_MESSAGES	64 /* what older kernels take */
-#define TRAIN_BYTES	65000
+#define TRAIN_MESSAGES	64    /* what older kernels take */
+#define TRAIN_BYTES	65507 /* of UDP over IPv4 (RFC 768, RFC 791) */
 
 struct train {
 	struct peer *peer;
@@ -38,6 +38,8 @@ struct outbox {
 	uint8_t *memory;
 	size_t used;
 	uint32_t job_count, train_count;
+	uint32_t sealed_count; /* of the jobs */
+	size_t sealed;	       /* of the bytes used */
 	struct aead_job jobs[OUTBOX_MESSAGES];
 	struct train trains[OUTBOX_TRAINS];
 	struct mmsghdr messages[OUTBOX_TRAINS];
@@ -48,6 +50,15 @@ struct outbox {
 int outbox_init(struct outbox *outbox, struct sockets *sockets, const _Atomic uint32_t *epoch,
 		struct aead *aead);
 void outbox_drop(struct outbox *outbox);
+
+/*
+ * How many messages of `bytes`, sealed, `peer` takes until its last train is full; of the next
+ * train where that one is full or goes elsewhere. At least 1.
+ */
+uint32_t outbox_until_full(const struct outbox *outbox, const struct peer *peer, uint32_t bytes,
+			   struct outer outer);
+/* How many of them make a full one. */
+uint32_t outbox_train(uint32_t bytes);
 
 /* Where the packet of the next message goes, `room` bytes of it; what is there already may be sent
  * first. */

@@ -178,20 +178,35 @@ static void finish_run(struct worker *worker, uint32_t from, uint32_t to)
 		device_notice(worker->device, peer, notices);
 }
 
+static bool same_run(const struct opening *a, const struct opening *b)
+{
+	return a->session == b->session && a->arrival == b->arrival;
+}
+
+static void finish_runs(struct worker *worker, uint32_t from, uint32_t to)
+{
+	while (from < to) {
+		uint32_t end = from + 1;
+
+		while (end < to && same_run(&worker->openings[from], &worker->openings[end]))
+			end++;
+		finish_run(worker, from, end);
+		from = end;
+	}
+}
+
 /* Opens all that has been gathered and passes it on. */
 static void finish(struct worker *worker)
 {
 	uint32_t from = 0;
 
-	aead_open(&worker->aead, worker->jobs, worker->job_count);
 	while (from < worker->job_count) {
-		const struct opening *first = &worker->openings[from];
-		uint32_t to = from + 1;
+		uint32_t to = from, bytes = 0;
 
-		while (to < worker->job_count && worker->openings[to].session == first->session &&
-		       worker->openings[to].arrival == first->arrival)
-			to++;
-		finish_run(worker, from, to);
+		while (to < worker->job_count && bytes < AEAD_BURST_BYTES)
+			bytes += worker->jobs[to++].length;
+		aead_open(&worker->aead, worker->jobs + from, to - from);
+		finish_runs(worker, from, to);
 		from = to;
 	}
 	worker->job_count = 0;

@@ -128,26 +128,56 @@ static void after_sending(struct worker *worker, struct peer *peer, struct sessi
 		device_notice(worker->device, peer, notices);
 }
 
-/* Its packets from the `first` on. */
-static void send_super(struct worker *worker, struct peer *peer, const struct super *super,
-		       uint32_t first, struct outer outer)
+static void ask_for_handshake(struct worker *worker, struct peer *peer)
+{
+	bool begun = peer->initiated_ns && worker->now_ns < peer->initiated_ns + REKEY_TIMEOUT_NS;
+
+	if (worker->device->up && !begun)
+		device_notice(worker->device, peer, NOTICE_HANDSHAKE);
+}
+
+static bool batch_is_full(const struct outbox *outbox, uint32_t messages, uint32_t bytes)
+{
+	return outbox->job_count + messages >= BATCH_MESSAGES ||
+	       outbox->used + bytes >= BATCH_BYTES;
+}
+
+/*
+ * How many of its packets this turn sends: where a batch ends within them it ends with a full
+ * train. Each train costs both machines the same, however short it is.
+ */
+static uint32_t share(const struct worker *worker, const struct peer *peer,
+		      const struct super *super, uint32_t first, struct outer outer)
+{
+	uint32_t left = super->count - first, count;
+	uint32_t length = super_length(super, first);
+	uint32_t bytes = length + padding_for(length, worker->device->mtu) + DATA_OVERHEAD_BYTES;
+
+	if (left == 1)
+		return 1;
+	count = outbox_until_full(&worker->outbox, peer, bytes, outer);
+	while (count < left && !batch_is_full(&worker->outbox, count, count * bytes))
+		count += outbox_train(bytes);
+	return min_size(count, left);
+}
+
+/* Its packets from the `first` on; how many of them. */
+static uint32_t send_super(struct worker *worker, struct peer *peer, const struct super *super,
+			   uint32_t first, struct outer outer)
 {
 	struct session *session = slots_sending(&peer->slots);
-	uint32_t count = super->count - first;
+	uint32_t count = share(worker, peer, super, first, outer);
 	uint64_t counter, bytes = 0;
-
-	if (!count)
-		return;
 
 	if (!session || !session_take_counters(session, count, worker->now_ns, &counter)) {
 		stage_all(peer, super, first, outer);
-		if (!peer->initiated_ns || worker->now_ns >= peer->initiated_ns + REKEY_TIMEOUT_NS)
-			device_notice(worker->device, peer, NOTICE_HANDSHAKE);
-		return;
+		ask_for_handshake(worker, peer);
+		return super->count - first;
 	}
 	for (uint32_t i = 0; i < count; i++)
 		bytes += seal_one(worker, peer, session, super, first + i, counter + i, outer);
 	after_sending(worker, peer, session, bytes);
+	return count;
 }
 
 /* Where its ends know ECN they are told, else they find one packet missing. How many that are, of
@@ -160,33 +190,46 @@ static uint32_t slow_down(struct worker *worker, uint8_t *packet)
 	return 1;
 }
 
-static void carry(struct worker *worker, uint32_t queue, const struct virtio_net_hdr *header,
-		  uint8_t *packet, uint32_t length)
+/* From its packet `first` on; what stays for the next turn is the rest. */
+static void carry(struct worker *worker, uint32_t queue, const struct super *super, uint32_t first)
+{
+	struct peer *peer = peer_of(worker, super->packet);
+	struct outer outer;
+
+	worker->rest.any = false;
+	/* Read without the lock: it only decides what the sender is told. */
+	if (!peer || !peer->endpoint.to.any.sa_family) {
+		count_drop(worker->device, DROP_NO_PEER);
+		if (worker->device->up)
+			icmp_unreachable(worker, super->packet, super->length);
+		return;
+	}
+	if (!outer_of(super->packet, super->length, &outer)) {
+		count_drop(worker->device, DROP_LOOPED);
+		return;
+	}
+	first += send_super(worker, peer, super, first, outer);
+	if (first < super->count)
+		worker->rest = (struct rest){*super, first, queue, true};
+}
+
+static void take(struct worker *worker, uint32_t queue, const struct virtio_net_hdr *header,
+		 uint8_t *packet, uint32_t length)
 {
 	struct super super;
-	struct outer outer;
-	struct peer *peer;
 	uint32_t first = 0;
 
 	if (super_open(&super, header, packet, length)) {
 		count_drop(worker->device, DROP_MALFORMED);
 		return;
 	}
-	peer = peer_of(worker, packet);
-	/* Read without the lock: it only decides what the sender is told. */
-	if (!peer || !peer->endpoint.to.any.sa_family) {
-		count_drop(worker->device, DROP_NO_PEER);
-		icmp_unreachable(worker, packet, length);
-		return;
-	}
 	if (backlog_stands(&worker->backlogs[queue], worker->now_ns))
 		first = slow_down(worker, packet);
-	if (!outer_of(packet, length, &outer))
-		count_drop(worker->device, DROP_LOOPED);
-	else
-		send_super(worker, peer, &super, first, outer);
+	if (first < super.count)
+		carry(worker, queue, &super, first);
 }
 
+/* A packet that is here before the news that the link is up waits as if for a handshake. */
 void transmit_batch(struct worker *worker, uint32_t queue)
 {
 	struct device *device = worker->device;
@@ -195,7 +238,10 @@ void transmit_batch(struct worker *worker, uint32_t queue)
 	int fd = worker->queues[queue];
 	bool left = true;
 
-	for (uint32_t reads = 0; reads < BATCH_MESSAGES; reads++) {
+	worker->rest.any &= device->up;
+	if (worker->rest.any)
+		carry(worker, worker->rest.queue, &worker->rest.super, worker->rest.first);
+	for (uint32_t reads = 0; reads < BATCH_MESSAGES && !worker->rest.any; reads++) {
 		ssize_t got = read(fd, worker->from_tun, header_bytes + UINT16_MAX);
 
 		if (got <= (ssize_t)header_bytes) {
@@ -206,12 +252,9 @@ void transmit_batch(struct worker *worker, uint32_t queue)
 			break;
 		}
 		moderation_count(&worker->moderation, 1, (uint64_t)got);
-		if (!device->up)
-			continue;
 		memcpy(&header, worker->from_tun, header_bytes);
-		carry(worker, queue, &header, worker->from_tun + header_bytes, got - header_bytes);
-		if (worker->outbox.job_count >= BATCH_MESSAGES ||
-		    worker->outbox.used >= BATCH_BYTES)
+		take(worker, queue, &header, worker->from_tun + header_bytes, got - header_bytes);
+		if (batch_is_full(&worker->outbox, 0, 0))
 			break;
 	}
 	worker->left |= left;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/virtio_net.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -178,4 +179,15 @@ void tun_close(struct tun *tun)
 	for (int i = 0; i < tun->count; i++)
 		close(tun->fds[i]);
 	tun->count = 0;
+}
+
+/* Not for ever, should somebody send as fast. */
+void tun_drain(const struct tun *tun)
+{
+	static uint8_t packet[sizeof(struct virtio_net_hdr) + UINT16_MAX];
+
+	for (int i = 0; i < tun->count; i++)
+		for (int most = QUEUE_PACKETS; most > 0; most--)
+			if (read(tun->fds[i], packet, sizeof(packet)) <= 0)
+				break;
 }

@@ -44,4 +44,7 @@ int tun_open(struct tun *ret, const char *name, int workers);
 int tun_adopt(struct tun *ret, int fd, int workers);
 void tun_close(struct tun *tun);
 
+/* Throws away what waits in its queues. The workers stand still. */
+void tun_drain(const struct tun *tun);
+
 #endif

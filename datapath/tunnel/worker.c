@@ -2,6 +2,7 @@
 #include "worker.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -162,24 +163,52 @@ static struct backlog *backlog_of(struct worker *worker, uint32_t source)
 	return &worker->backlogs[source - FROM_TUN];
 }
 
+/* Looks on for what comes before it sleeps; 0 where that was in vain. */
+static int look_on(struct worker *worker, struct epoll_event events[SOURCES])
+{
+	uint64_t from_ns = device_now(worker->device), now_ns = from_ns;
+	int ready = 0;
+
+	while (now_ns - from_ns < POLLING_NS) {
+		ready = epoll_wait(worker->epoll, events, SOURCES, 0);
+		if (ready)
+			break;
+		sched_yield();
+		now_ns = device_now(worker->device);
+	}
+	polling_looked(&worker->polling, from_ns, now_ns);
+	return ready;
+}
+
 /*
  * What a turn may have left is there at once, or nothing is: a source that is not ready has been
- * emptied, whatever the turn saw.
+ * emptied, whatever the turn saw. A rest is always ready.
  */
-static int wait_for(struct worker *worker, struct epoll_event events[SOURCES])
+static int after_left(struct worker *worker, struct epoll_event events[SOURCES], int ready)
 {
-	int ready = epoll_wait(worker->epoll, events, SOURCES, worker->left ? 0 : -1);
 	uint32_t found = 0;
 
-	if (!worker->left)
-		return ready;
 	worker->left = false;
 	for (int i = 0; i < ready; i++)
 		found |= 1u << events[i].data.u32;
 	for (uint32_t source = FROM_SOCKET4; source < SOURCES; source++)
 		if (!(found & 1u << source))
 			backlog_is_empty(backlog_of(worker, source));
+	if (worker->rest.any && !(found >> FROM_TUN))
+		events[ready++].data.u32 = FROM_TUN + worker->rest.queue;
 	return ready;
+}
+
+static int wait_for(struct worker *worker, struct epoll_event events[SOURCES])
+{
+	bool left = worker->left;
+	int ready = 0;
+
+	if (!left && polling_is_worth(&worker->polling, worker->now_ns))
+		ready = look_on(worker, events);
+	if (!ready)
+		ready = epoll_wait(worker->epoll, events, SOURCES, left ? 0 : -1);
+	return left && ready >= 0 ? after_left(worker, events, ready) : ready;
 }
 
 static void pause_shortly(void)
@@ -196,9 +225,12 @@ static void *run(void *data)
 
 	while (!atomic_load(&worker->device->stopping)) {
 		int ready = wait_for(worker, events);
+		uint64_t from_ns = device_now(worker->device);
 
 		for (int i = 0; i < ready; i++)
 			turn(worker, events[i].data.u32);
+		worker->now_ns = device_now(worker->device);
+		polling_worked(&worker->polling, from_ns, worker->now_ns);
 		if (moderation_pauses(&worker->moderation, worker->now_ns))
 			pause_shortly();
 	}

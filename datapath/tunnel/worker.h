@@ -6,6 +6,7 @@
 #include "device.h"
 #include "merge.h"
 #include "moderation.h"
+#include "polling.h"
 #include "route.h"
 #include "split.h"
 
@@ -24,6 +25,14 @@ struct opening {
 	uint32_t bytes;	  /* of the message */
 };
 
+/* What a turn has left of a long packet, so that its own last train was full. */
+struct rest {
+	struct super super; /* in from_tun */
+	uint32_t first;	    /* of its packets that is still here */
+	uint32_t queue;	    /* that it came from */
+	bool any;
+};
+
 struct worker {
 	struct device *device;
 	pthread_mutex_t lock; /* held while a batch is carried */
@@ -34,6 +43,7 @@ struct worker {
 	struct backlog backlogs[TUN_QUEUES_EACH];
 	struct backlog heard4, heard6; /* of the sockets */
 	struct moderation moderation;
+	struct polling polling;
 	bool left;	/* a turn ended before its source was empty */
 	bool slow_down; /* the next packet that is delivered says so to its sender */
 	uint32_t jitter_state;
@@ -43,6 +53,7 @@ struct worker {
 	struct route route;
 	struct outbox outbox;
 	uint8_t *from_tun; /* header room, then 64 KiB */
+	struct rest rest;
 
 	/* The last destination's peer: most packets follow one like them. */
 	uint32_t cache_generation;
@@ -78,7 +89,7 @@ void workers_hurry(bool on);
 /* The sockets have changed; the control thread calls it while the worker stands still. */
 void worker_watch_sockets(struct worker *worker);
 
-/* transmit.c: at most a batch from a queue of the TUN. */
+/* transmit.c: the rest that there may be, then at most a batch from a queue of the TUN. */
 void transmit_batch(struct worker *worker, uint32_t queue);
 /* receive.c: likewise from a socket. */
 void receive_batch(struct worker *worker, int fd, struct backlog *backlog);

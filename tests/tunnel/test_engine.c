@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 #include "world.h"
 
+#include <netinet/in.h>
+#include <sys/uio.h>
+
 #include "../../datapath/tunnel/checksum.h"
 #include "kat.h"
 #include "tunnel_test.h"
@@ -502,6 +505,108 @@ static void a_new_key_begins_at_once(void **state)
 	assert_int_equal(2, world.heard[B]);
 }
 
+/* ---- long packets ---- */
+
+#define PART	   100
+#define LONG_PARTS 200
+
+/* One of TCP with so much for the engine to cut. */
+static void give_long(uint32_t parts)
+{
+	struct virtio_net_hdr header = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+					.gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+					.gso_size = htole16(PART),
+					.csum_start = htole16(20),
+					.csum_offset = htole16(16)};
+	uint8_t packet[40 + PART * LONG_PARTS] = {0x45, [6] = 0x40, [8] = 64, IPPROTO_TCP};
+	struct iovec parts_of[] = {{&header, sizeof(header)}, {packet, 40 + PART * (size_t)parts}};
+
+	put_be16(packet + 2, 40 + PART * parts);
+	memcpy(packet + 12, (const uint8_t[]){10, 9, 0, A, 10, 9, 0, B}, 8);
+	packet[32] = 5 << 4;
+	packet[33] = 0x10;
+	checksum_header4(packet, 20);
+	assert_int_equal(sizeof(header) + parts_of[1].iov_len,
+			 writev(world.ends[A].tun, parts_of, 2));
+}
+
+static struct worker *turn_of_a(void)
+{
+	struct worker *worker = &device_of(A)->workers[0];
+
+	world.now = &world.ends[A];
+	worker->now_ns = world.clock_ns;
+	transmit_batch(worker, 0);
+	return worker;
+}
+
+/* A session, and a TUN that gives long packets. */
+static void begin_long(void)
+{
+	handshake();
+	device_of(A)->tun.header = true;
+}
+
+/* What a turn has no room for waits where its last train is full, and goes with the next turn. */
+static void a_turn_ends_with_a_full_train(void **state)
+{
+	int before, heard;
+	struct worker *worker;
+
+	(void)state;
+	begin_long();
+	before = world_count(A, MESSAGE_DATA), heard = world.heard[B];
+	give_long(1);
+	give_long(LONG_PARTS);
+	worker = turn_of_a();
+	assert_true(worker->rest.any && worker->left);
+	assert_int_equal(2 * TRAIN_MESSAGES - 1, worker->rest.first);
+	/* Nothing else is there by then. */
+	world_run();
+	assert_false(worker->rest.any);
+	assert_int_equal(heard + 1 + LONG_PARTS, world.heard[B]);
+	for (int i = 0; i <= LONG_PARTS; i++)
+		assert_int_equal(before + i,
+				 get_le64(world_seen(A, MESSAGE_DATA, before + i)->bytes + 8));
+}
+
+static void a_rest_without_a_peer_goes_nowhere(void **state)
+{
+	struct worker *worker;
+	uint64_t before;
+
+	(void)state;
+	begin_long();
+	give_long(LONG_PARTS);
+	worker = turn_of_a();
+	assert_true(worker->rest.any);
+	before = device_of(A)->dropped[DROP_NO_PEER];
+	device_remove_peer(device_of(A), peer_of(A));
+	turn_of_a();
+	assert_false(worker->rest.any);
+	assert_int_equal(before + 1, device_of(A)->dropped[DROP_NO_PEER]);
+}
+
+static void a_rest_goes_nowhere_when_down(void **state)
+{
+	struct worker *worker;
+	int before;
+
+	(void)state;
+	begin_long();
+	before = world_count(A, MESSAGE_DATA);
+	give_long(LONG_PARTS);
+	worker = turn_of_a();
+	assert_true(worker->rest.any);
+	device_down(device_of(A));
+	turn_of_a();
+	assert_false(worker->rest.any);
+	assert_int_equal(0, peer_of(A)->staged_count);
+	assert_int_equal(0, device_up(device_of(A)));
+	world_run();
+	assert_int_equal(before + 2 * TRAIN_MESSAGES, world_count(A, MESSAGE_DATA));
+}
+
 /* However many peers there are, what waits for sessions is bounded for all of them. */
 static void what_waits_is_bounded(void **state)
 {
@@ -527,20 +632,40 @@ static void what_waits_is_bounded(void **state)
 
 static void down_is_silent_and_forgets(void **state)
 {
+	const uint8_t packet[20] = {0x45, [3] = 20, [8] = 64, 253, 0, 0, 10, 9, 0, A, 10, 9, 0, B};
 	int before;
 
 	(void)state;
 	handshake();
 	world.now = &world.ends[A];
+	/* Nobody has read this one when the link goes down. */
+	assert_int_equal(sizeof(packet), send(world.ends[A].tun, packet, sizeof(packet), 0));
 	device_down(device_of(A));
 	before = world_count(A, MESSAGE_INITIATION) + world_count(A, MESSAGE_DATA);
 	assert_null(peer_of(A)->slots.current);
-	world_say(A);
 	world_wait(30 * S);
 	assert_int_equal(before, world_count(A, MESSAGE_INITIATION) + world_count(A, MESSAGE_DATA));
 	world.now = &world.ends[A];
 	assert_int_equal(0, device_up(device_of(A)));
+	world_wait(S);
+	assert_int_equal(1, world.heard[B]);
 	world_say(A);
+	assert_int_equal(2, world.heard[B]);
+}
+
+/* The link is up before the engine hears of it. */
+static void a_packet_before_the_news_is_not_lost(void **state)
+{
+	(void)state;
+	handshake();
+	world_wait(S);
+	world.now = &world.ends[A];
+	device_down(device_of(A));
+	world_say(A);
+	assert_count(1, A, MESSAGE_INITIATION);
+	world.now = &world.ends[A];
+	assert_int_equal(0, device_up(device_of(A)));
+	world_run();
 	assert_int_equal(2, world.heard[B]);
 }
 
@@ -570,8 +695,12 @@ int main(void)
 		in_a_world(a_clock_set_backwards_locks_nobody_out),
 		in_a_world(both_begin_at_once),
 		in_a_world(a_new_key_begins_at_once),
+		in_a_world(a_turn_ends_with_a_full_train),
+		in_a_world(a_rest_without_a_peer_goes_nowhere),
+		in_a_world(a_rest_goes_nowhere_when_down),
 		in_a_world(what_waits_is_bounded),
 		in_a_world(down_is_silent_and_forgets),
+		in_a_world(a_packet_before_the_news_is_not_lost),
 	};
 
 	if (crypt_start())

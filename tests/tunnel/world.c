@@ -159,7 +159,7 @@ static bool turn(struct end *end)
 		receive_batch(worker, device->sockets[0].fd4, &worker->heard4);
 		moved = true;
 	}
-	if (readable(worker->queues[0])) {
+	if (worker->rest.any || readable(worker->queues[0])) {
 		transmit_batch(worker, 0);
 		moved = true;
 	}
