@@ -201,10 +201,9 @@ static void follow_link(struct control *control)
 		return;
 	device->mtu = state.mtu;
 	device->abroad = control->link.nsid != LINK_HOME;
-	if (state.up && device->up)
+	if (state.up == device->up)
 		return;
-	if (state.up != device->up)
-		log_verbose("the link is %s", state.up ? "up" : "down");
+	log_verbose("the link is %s", state.up ? "up" : "down");
 	if (!state.up) {
 		device_down(device);
 		return;

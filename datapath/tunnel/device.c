@@ -400,9 +400,13 @@ void device_down(struct device *device)
 {
 	struct peer *peer, *next;
 
+	if (!device->up)
+		return;
 	device_halt(device);
 	device->up = false;
 	tun_drain(&device->tun);
+	for (int i = 0; i < device->worker_count; i++)
+		device->workers[i].rest.any = false;
 	sockets_close(device->sockets, device->tun.workers);
 	ring_clear(&device->handshakes);
 	HASH_ITER (by_key, device->peers, peer, next) {

@@ -118,8 +118,8 @@ static struct merge_item *find(struct merge *merge, const struct shape *shape)
 	return NULL;
 }
 
-/* All that a merged packet says only once must be equal: class, lifetime, DF; acknowledged, window,
- * options. */
+/* All that a merged packet says only once must be equal: class, lifetime, DF; acknowledged,
+ * reserved, window, options. */
 static bool same_header(const struct merge_item *item, const struct shape *shape)
 {
 	const uint8_t *a = item->parts[1].iov_base, *b = shape->packet;
@@ -132,7 +132,7 @@ static bool same_header(const struct merge_item *item, const struct shape *shape
 		return false;
 	if (shape->protocol == IPPROTO_UDP)
 		return true;
-	return !memcmp(a + at + 8, b + at + 8, 4) && !memcmp(a + at + 14, b + at + 14, 2) &&
+	return !memcmp(a + at + 8, b + at + 8, 5) && !memcmp(a + at + 14, b + at + 14, 2) &&
 	       !memcmp(a + at + 20, b + at + 20, shape->header_bytes - at - 20);
 }
 

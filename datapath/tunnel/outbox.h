@@ -17,7 +17,7 @@
 #define OUTBOX_MESSAGES 256
 #define OUTBOX_TRAINS	64
 #define TRAIN_MESSAGES	64    /* what older kernels take */
-#define TRAIN_BYTES	65507 /* of UDP over IPv4 (RFC 768, RFC 791) */
+#define TRAIN_BYTES	65400 /* with its headers a frame below 64 KiB, or the kernel cuts it early */
 
 struct train {
 	struct peer *peer;
@@ -26,7 +26,7 @@ struct train {
 	uint32_t part_count;
 	uint32_t count;
 	uint32_t bytes;
-	uint16_t each_bytes; /* all but the last have this size */
+	uint32_t each_bytes; /* all but the last have this size */
 	struct outer outer;
 	bool closed; /* a shorter message has come: it was the last */
 };

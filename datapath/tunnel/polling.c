@@ -20,7 +20,7 @@ bool polling_is_worth(const struct polling *polling, uint64_t now_ns)
 
 static void begin_rest(struct polling *polling, uint64_t now_ns)
 {
-	bool again = now_ns < polling->rest_until_ns + POLLING_REST_LEAST_NS;
+	bool again = now_ns < polling->rest_until_ns + POLLING_REST_MOST_NS;
 
 	polling->rest_ns = again && polling->rest_ns ? polling->rest_ns * 2 : POLLING_REST_LEAST_NS;
 	if (polling->rest_ns > POLLING_REST_MOST_NS)
@@ -31,7 +31,9 @@ static void begin_rest(struct polling *polling, uint64_t now_ns)
 
 void polling_looked(struct polling *polling, uint64_t from_ns, uint64_t to_ns)
 {
-	if (to_ns - from_ns >= POLLING_TAKEN_NS)
+	if (to_ns - from_ns >= POLLING_THROTTLED_NS)
+		polling->taken_points = POLLING_TAKEN_MOST;
+	else if (to_ns - from_ns >= POLLING_TAKEN_NS)
 		polling->taken_points += POLLING_TAKEN_POINTS;
 	else if (polling->taken_points)
 		polling->taken_points--;

@@ -12,12 +12,13 @@
  * often on the CPU of whoever sent it, which the scheduler then takes milliseconds to spread
  * again: on two CPUs one of them stands idle for a sixth of the time. So a worker that has been
  * busy for more than half of a window looks on for a while before it sleeps, and leaves the CPU to
- * all others meanwhile. Where these often keep it for long there is none to spare, and it is not
- * done for some time.
+ * all others meanwhile. Where these often keep it for long, or a quota does, there is none to
+ * spare, and it is not done for some time.
  */
 #define POLLING_NS	      150000
 #define POLLING_WINDOW_NS     (4 * NS_PER_MS)
 #define POLLING_TAKEN_NS      500000
+#define POLLING_THROTTLED_NS  (5 * NS_PER_MS)
 #define POLLING_TAKEN_POINTS  16 /* for each that was taken; one less for each that was not */
 #define POLLING_TAKEN_MOST    48
 #define POLLING_REST_LEAST_NS (64 * NS_PER_MS)

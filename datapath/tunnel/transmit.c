@@ -208,7 +208,10 @@ static void carry(struct worker *worker, uint32_t queue, const struct super *sup
 		count_drop(worker->device, DROP_LOOPED);
 		return;
 	}
-	first += send_super(worker, peer, super, first, outer);
+	if (!first && backlog_stands(&worker->backlogs[queue], worker->now_ns))
+		first = slow_down(worker, super->packet);
+	if (first < super->count)
+		first += send_super(worker, peer, super, first, outer);
 	if (first < super->count)
 		worker->rest = (struct rest){*super, first, queue, true};
 }
@@ -217,16 +220,11 @@ static void take(struct worker *worker, uint32_t queue, const struct virtio_net_
 		 uint8_t *packet, uint32_t length)
 {
 	struct super super;
-	uint32_t first = 0;
 
-	if (super_open(&super, header, packet, length)) {
+	if (super_open(&super, header, packet, length))
 		count_drop(worker->device, DROP_MALFORMED);
-		return;
-	}
-	if (backlog_stands(&worker->backlogs[queue], worker->now_ns))
-		first = slow_down(worker, packet);
-	if (first < super.count)
-		carry(worker, queue, &super, first);
+	else
+		carry(worker, queue, &super, 0);
 }
 
 /* A packet that is here before the news that the link is up waits as if for a handshake. */
@@ -238,7 +236,6 @@ void transmit_batch(struct worker *worker, uint32_t queue)
 	int fd = worker->queues[queue];
 	bool left = true;
 
-	worker->rest.any &= device->up;
 	if (worker->rest.any)
 		carry(worker, worker->rest.queue, &worker->rest.super, worker->rest.first);
 	for (uint32_t reads = 0; reads < BATCH_MESSAGES && !worker->rest.any; reads++) {

@@ -82,12 +82,27 @@ static void who_shares_its_cpu_sleeps(void **state)
 	}
 }
 
+static void who_has_used_its_share_sleeps(void **state)
+{
+	struct world world = {.now_ns = NS_PER_S};
+
+	(void)state;
+	/* As under a quota: it runs for 40 of 100 ms. */
+	for (int i = 0; i < 100; i++) {
+		live(&world, US(60), US(40), 0, US(40000));
+		live(&world, US(60), US(40), US(60000), US(100));
+	}
+	live(&world, US(60), US(40), 0, US(40000));
+	assert_true(world.slept > 390);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_has_little_to_do_sleeps),
 		cmocka_unit_test(who_is_busy_looks_on),
 		cmocka_unit_test(who_shares_its_cpu_sleeps),
+		cmocka_unit_test(who_has_used_its_share_sleeps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
