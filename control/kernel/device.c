@@ -12,12 +12,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "chasqui/limits.h"
 #include "util/addr.h"
 #include "util/cleanup.h"
 
 #define REQUEST_BYTES 1024
-/* What may wait for an engine that is not scheduled for a few milliseconds. */
-#define QUEUE_PACKETS 4000
 
 static const char *words(const struct netlink *nl)
 {
@@ -147,7 +146,7 @@ static int dress(struct netlink *nl, unsigned ifindex)
 	if (err)
 		return err;
 	request = begin(buffer, RTM_NEWLINK, 0, ifindex);
-	mnl_attr_put_u32(request, IFLA_TXQLEN, QUEUE_PACKETS);
+	mnl_attr_put_u32(request, IFLA_TXQLEN, CHQ_TUNNEL_QUEUE_PACKETS);
 	err = netlink_ask(nl, request, NULL, NULL);
 	if (!err)
 		leave_out_queue(nl, ifindex);

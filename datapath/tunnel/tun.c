@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "bytes.h"
+#include "chasqui/limits.h"
 #include "link.h"
 
 /* Newer than Debian 12's header. */
@@ -17,13 +18,6 @@
 #define TUN_F_USO4 0x20
 #define TUN_F_USO6 0x40
 #endif
-
-/*
- * What may wait for us in each queue. Fewer would lose datagrams whenever a sender has the CPU for
- * a few milliseconds, of small ones some 300 in each; TCP alone fills some 90, with 64 KiB each,
- * whatever the limit.
- */
-#define QUEUE_PACKETS 4000
 
 #define FLAGS (IFF_TUN | IFF_NO_PI | IFF_VNET_HDR)
 
@@ -85,7 +79,7 @@ static int set_defaults(struct tun *tun)
 	if (err)
 		return err;
 	about = named(tun);
-	about.ifr_qlen = QUEUE_PACKETS;
+	about.ifr_qlen = CHQ_TUNNEL_QUEUE_PACKETS;
 	err = ask(SIOCSIFTXQLEN, &about);
 	link_without_queue(tun->name);
 	return err;
@@ -187,7 +181,7 @@ void tun_drain(const struct tun *tun)
 	static uint8_t packet[sizeof(struct virtio_net_hdr) + UINT16_MAX];
 
 	for (int i = 0; i < tun->count; i++)
-		for (int most = QUEUE_PACKETS; most > 0; most--)
+		for (int most = CHQ_TUNNEL_QUEUE_PACKETS; most > 0; most--)
 			if (read(tun->fds[i], packet, sizeof(packet)) <= 0)
 				break;
 }

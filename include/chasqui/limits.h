@@ -17,6 +17,13 @@
 /* Origin sets of a generation whose hits are told apart; those above share number 0. */
 #define CHQ_HITS 32768
 
+/*
+ * Packets that may wait in each queue of a tunnel's device. Fewer would lose datagrams whenever a
+ * sender has the CPU for a few milliseconds, of small ones some 300 in each; TCP alone fills some
+ * 90, with 64 KiB each, whatever the limit.
+ */
+#define CHQ_TUNNEL_QUEUE_PACKETS 4000
+
 /* Link protocols that the Gateway document may let through. */
 #define CHQ_ETHERTYPES_MAX 16
 
