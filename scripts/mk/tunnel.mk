@@ -60,7 +60,7 @@ $(BUILD)/tests/tunnel/flood: $(BUILD)/tests/tunnel/flood.o $(tunnel_core)
 # ---- fuzzing ----
 
 tunnel_fuzzers = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_wg_*.c))
-tunnel_fuzz_flags = -D_GNU_SOURCE -std=gnu11 -g -O1 -MMD -MP -fno-sanitize-recover=all
+tunnel_fuzz_flags = -D_GNU_SOURCE -Iinclude -std=gnu11 -g -O1 -MMD -MP -fno-sanitize-recover=all
 tunnel_fuzz_core = $(patsubst %.c,$(BUILD)/fuzz/%.o,$(filter-out datapath/tunnel/main.c,$(wildcard datapath/tunnel/*.c)) \
 	tests/tunnel/world.c)
 TUNNEL_FUZZ_SECONDS ?= 20
