@@ -46,7 +46,7 @@ static void end_window(struct moderation *moderation, uint64_t now_ns, uint64_t 
 	}
 }
 
-bool moderation_pauses(struct moderation *moderation, uint64_t now_ns)
+bool moderation_pauses(struct moderation *moderation, uint64_t now_ns, bool left)
 {
 	uint64_t elapsed_ns = now_ns - moderation->since_ns;
 
@@ -55,5 +55,5 @@ bool moderation_pauses(struct moderation *moderation, uint64_t now_ns)
 		moderation->since_ns = now_ns;
 		moderation->packets = moderation->bytes = 0;
 	}
-	return moderation->state != MODERATION_OFF;
+	return moderation->state != MODERATION_OFF && !left;
 }

@@ -41,7 +41,10 @@ static inline void moderation_count(struct moderation *moderation, uint32_t pack
 	moderation->bytes += bytes;
 }
 
-/* After each round of all sources: is there to be a pause before the next? */
-bool moderation_pauses(struct moderation *moderation, uint64_t now_ns);
+/*
+ * After each round of all sources: is there to be a pause before the next? Not where full turns
+ * have `left` something: that is gathered already.
+ */
+bool moderation_pauses(struct moderation *moderation, uint64_t now_ns, bool left);
 
 #endif

@@ -231,8 +231,7 @@ static void *run(void *data)
 			turn(worker, events[i].data.u32);
 		worker->now_ns = device_now(worker->device);
 		polling_worked(&worker->polling, from_ns, worker->now_ns);
-		/* What a full turn has left is gathered already. */
-		if (moderation_pauses(&worker->moderation, worker->now_ns) && !worker->left)
+		if (moderation_pauses(&worker->moderation, worker->now_ns, worker->left))
 			pause_shortly();
 	}
 	return NULL;

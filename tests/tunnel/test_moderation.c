@@ -25,7 +25,7 @@ static void round_of(struct world *world, uint32_t packets, uint64_t bytes, uint
 	moderation_count(&world->moderation, packets, bytes);
 	world->packets += packets;
 	world->rounds++;
-	if (!moderation_pauses(&world->moderation, world->now_ns))
+	if (!moderation_pauses(&world->moderation, world->now_ns, false))
 		return;
 	world->paused++;
 	world->now_ns += MODERATION_PAUSE_NS;
@@ -123,6 +123,17 @@ static void it_ends_with_the_flood(void **state)
 	assert_int_equal(0, world.paused);
 }
 
+static void what_is_left_does_not_wait(void **state)
+{
+	struct world world = {};
+
+	(void)state;
+	flood(&world, 150000, 92, NS_PER_S / 10);
+	assert_true(moderation_pauses(&world.moderation, world.now_ns, false));
+	assert_false(moderation_pauses(&world.moderation, world.now_ns, true));
+	assert_true(moderation_pauses(&world.moderation, world.now_ns, false));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -131,6 +142,7 @@ int main(void)
 		cmocka_unit_test(bulk_is_not),
 		cmocka_unit_test(who_waits_for_answers_is_not_kept),
 		cmocka_unit_test(it_ends_with_the_flood),
+		cmocka_unit_test(what_is_left_does_not_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
